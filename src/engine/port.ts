@@ -1,0 +1,141 @@
+/**
+ * The port behind which containers run: one engine is one node. Docker's details stay below it.
+ *
+ * Calls may fail with EngineUnavailableError (try again, nothing is known), ImageError or ContainerGoneError; every
+ * other error is a bug. All calls are idempotent but `create`, which answers NameTakenError when the name is in use.
+ */
+
+/** What everything made in an engine is labelled with. A generation is one try at one container. */
+export interface Identity {
+  installation: string
+  notebook: string
+  generation: number
+  role: 'notebook' | 'mover'
+}
+
+export interface VolumeMount {
+  /** Name of the engine's volume, made on first use and labelled with installation and notebook. */
+  volume: string
+  path: string
+  readOnly: boolean
+}
+
+export interface ContainerSpec {
+  identity: Identity
+  /** An image name as the catalogue has it. */
+  image: string
+  command: string[] | null
+  env: Record<string, string>
+  /** uid:gid the process runs as; always without root and capabilities. */
+  user: string
+  /** Fractions of a CPU; clamped to what the node has. */
+  cpus: number
+  memoryBytes: number
+  shmBytes: number | null
+  /** `data`: movers, which reach stores. `notebooks`: the internet, but not each other. */
+  network: 'data' | 'notebooks'
+  mounts: VolumeMount[]
+  /** A port inside to publish on the node's loopback, or none. */
+  port: number | null
+  /** Keeps stdin open for one document, written by `start`. */
+  stdin: boolean
+  /** Read-only root file system with a small /tmp. */
+  readOnlyRoot: boolean
+}
+
+export interface ContainerStatus {
+  id: string
+  identity: Identity
+  /** `created` is inert: it never ran. */
+  state: 'created' | 'running' | 'exited'
+  exitCode: number | null
+  oomKilled: boolean
+  startedAt: Date | null
+  /** Real end as the engine saw it. After a crash of the engine this is its own next boot. */
+  finishedAt: Date | null
+  createdAt: Date
+  /** Where the control plane reaches the published port while it runs. */
+  address: { host: string; port: number } | null
+}
+
+export interface NodeCapacity {
+  cpus: number
+  memoryBytes: number
+  gpus: { model: string; count: number }[]
+}
+
+/** Progress of an image: a sentence for people, and the part done where it is known. */
+export interface ImageProgress {
+  message: string
+  bytesDone: number | null
+  bytesTotal: number | null
+}
+
+/** A hint that something happened to a container; may be lost. */
+export interface EngineEvent {
+  containerId: string
+  notebook: string
+  action: 'started' | 'ended' | 'removed'
+  oomKilled: boolean
+}
+
+export interface ContainerEngine {
+  readonly nodeId: string
+
+  /** Makes networks. Called once at boot; idempotent. */
+  prepare(): Promise<void>
+  capacity(): Promise<NodeCapacity>
+  /** Resolves when the engine answers. */
+  ping(): Promise<void>
+
+  imageIsThere(image: string): Promise<boolean>
+  /** Pulls or builds what is missing, once for any number of callers. Throws ImageError. */
+  provideImage(image: string, onProgress: (progress: ImageProgress) => void, signal: AbortSignal): Promise<void>
+
+  /** Makes an inert container named after its identity and returns its id. Throws NameTakenError. */
+  create(spec: ContainerSpec): Promise<string>
+  /** Starts by id; with `stdin`, writes it and closes. A container that runs already is left as it is. Throws ContainerGoneError. */
+  start(id: string, stdin?: string): Promise<void>
+  /** Null when no such container is there. */
+  inspect(id: string): Promise<ContainerStatus | null>
+  /** SIGTERM, `graceSeconds`, SIGKILL; resolves when it ended or is gone. */
+  stop(id: string, graceSeconds: number): Promise<void>
+  /** Removes an ended or inert container; gone is fine. A running one is refused unless `force`. */
+  remove(id: string, options: { force: boolean }): Promise<void>
+  /** Removes an inert container of that very identity, by name, if there is one: what a predecessor made but did not record. */
+  removeUnrecorded(identity: Identity): Promise<void>
+
+  /** Lines of stdout from the container's start on, ending when it ends or on abort. Also for one that ended already. */
+  lines(id: string, signal: AbortSignal): AsyncIterable<string>
+  /** The last lines of stdout and stderr. Empty when the container is gone. */
+  logTail(id: string, lines: number): Promise<string[]>
+  /** A file of a container that runs or ended (mounted volumes included); null when there is none. */
+  readFile(id: string, path: string): Promise<Buffer | null>
+
+  removeVolume(name: string): Promise<void>
+  volumeIsThere(name: string): Promise<boolean>
+
+  /** Everything of this installation, also ended ones, in one call. */
+  list(): Promise<ContainerStatus[]>
+  events(signal: AbortSignal): AsyncIterable<EngineEvent>
+}
+
+/** The engine did not answer, or not in time. Nothing is known; never a reason to change a RUNNING state. */
+export class EngineUnavailableError extends Error {
+  override readonly name = 'EngineUnavailableError'
+}
+
+/** The container of that id is not there (any more). */
+export class ContainerGoneError extends Error {
+  override readonly name = 'ContainerGoneError'
+}
+
+/** A container of that name is there already. */
+export class NameTakenError extends Error {
+  override readonly name = 'NameTakenError'
+}
+
+/** The image cannot be had: not in the catalogue, its build or pull failed. The message says why. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError'
+}
