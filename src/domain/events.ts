@@ -1,0 +1,31 @@
+/**
+ * The durable events of a notebook and the cursor that names a place in a project's sequence. A cursor is opaque to
+ * clients; inside it is the stream's epoch and the number of the event.
+ */
+import type { Phase, Reason, State } from './lifecycle.ts'
+
+export type WarningCode = 'UNSAVED_DATA' | 'ENGINE_UNREACHABLE' | 'RETRYING' | 'CONFLICT' | 'DELETIONS_HELD'
+
+export type NotebookEvent =
+  | { type: 'NotebookCreated' }
+  | { type: 'NotebookDeleted' }
+  | { type: 'StateChanged'; from: State; to: State; phase: Phase | null; reason: Reason | null; message: string | null }
+  | { type: 'PhaseChanged'; phase: Phase; message: string | null }
+  | { type: 'NotebookWarned'; code: WarningCode; message: string; dueAt: string | null }
+  /** The first and the last report of a sync. The ones between are not kept. */
+  | { type: 'SyncProgressed'; syncId: string }
+
+export interface Cursor {
+  epoch: string
+  seq: bigint
+}
+
+export function encodeCursor({ epoch, seq }: Cursor): string {
+  return Buffer.from(`${epoch}.${seq}`).toString('base64url')
+}
+
+/** Null when the text is no cursor of ours. */
+export function decodeCursor(text: string): Cursor | null {
+  const match = /^([0-9a-f]+)\.(\d{1,18})$/.exec(Buffer.from(text, 'base64url').toString())
+  return match ? { epoch: match[1] as string, seq: BigInt(match[2] as string) } : null
+}

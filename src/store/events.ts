@@ -1,0 +1,27 @@
+/**
+ * The only writer of events. Numbers are given out by the project's counter in the very statement that writes the events,
+ * which must be the transaction's last: the counter's row stays locked until commit, so the sequence has no gaps and is
+ * visible in order.
+ */
+import type { NotebookEvent } from '../domain/events.ts'
+import { ring, type Transaction } from './database.ts'
+
+export async function appendEvents(
+  tx: Transaction,
+  notebook: { id: string; projectId: string },
+  events: readonly NotebookEvent[],
+  at: Date,
+): Promise<void> {
+  if (events.length === 0) return
+  await ring(tx, 'cahier_events', notebook.projectId)
+  const drafts = JSON.stringify(events.map(({ type, ...payload }) => ({ type, payload })))
+  await tx.$executeRaw`
+    WITH counter AS (
+      UPDATE "Project" SET "eventCounter" = "eventCounter" + ${events.length}
+      WHERE "id" = ${notebook.projectId}::uuid RETURNING "eventCounter"
+    )
+    INSERT INTO "Event" ("projectId", "seq", "notebookId", "type", "payload", "at")
+    SELECT ${notebook.projectId}::uuid, counter."eventCounter" - ${events.length} + draft."ordinality",
+           ${notebook.id}::uuid, draft."value"->>'type', draft."value"->'payload', ${at}
+    FROM counter, jsonb_array_elements(${drafts}::jsonb) WITH ORDINALITY AS draft`
+}
