@@ -67,10 +67,10 @@ async function write(tx: Transaction, notebook: Notebook, change: Change, at: Da
     if (state !== notebook.state)
       events.push({ type: 'StateChanged', from: notebook.state, to: state, phase, reason, message })
     else if (phase !== notebook.phase && phase) events.push({ type: 'PhaseChanged', phase, message })
-    Object.assign(data, { state, phase, reason, message, attempts: data.attempts ?? 0, phaseStartedAt: at })
+    Object.assign(data, { state, phase, reason, message, attempts: 0, retryAt: null, phaseStartedAt: at })
   }
   if (change.wake) {
-    data.dueAt = at
+    Object.assign(data, { dueAt: at, wakes: { increment: 1 } })
     await ring(tx, 'cahier_wishes', notebook.id)
   }
   const changed =

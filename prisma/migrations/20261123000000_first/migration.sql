@@ -159,7 +159,9 @@ CREATE TABLE "Notebook" (
     "heldMemoryBytes" BIGINT NOT NULL DEFAULT 0,
     "heldGpus" INTEGER NOT NULL DEFAULT 0,
     "attempts" INTEGER NOT NULL DEFAULT 0,
+    "retryAt" TIMESTAMPTZ(3),
     "dueAt" TIMESTAMPTZ(3),
+    "wakes" INTEGER NOT NULL DEFAULT 0,
     "leaseOwner" UUID,
     "leaseEpoch" INTEGER NOT NULL DEFAULT 0,
     "leaseUntil" TIMESTAMPTZ(3),
@@ -217,6 +219,8 @@ CREATE TABLE "LocalCopy" (
     "engineVolume" TEXT NOT NULL,
     "written" BOOLEAN NOT NULL DEFAULT false,
     "writtenSince" TIMESTAMPTZ(3),
+    "saveError" TEXT,
+    "saveFault" "NotebookState",
     "pulledAt" TIMESTAMPTZ(3),
     "savedAt" TIMESTAMPTZ(3),
 

@@ -1,0 +1,77 @@
+/** Looks at a notebook: its rows, and what the engine says of each container on record. */
+import { SAVE_RETRY_FOR_SECONDS, SAVE_RETRY_SECONDS } from '../domain/lifecycle.ts'
+import type { SeenContainer, View } from '../domain/next-step.ts'
+import type { ContainerEngine, ContainerStatus } from '../engine/port.ts'
+import type { Prisma } from '../generated/prisma/client.ts'
+import type { Database } from '../store/database.ts'
+
+const WITH_ALL = {
+  volumes: { orderBy: { index: 'asc' }, include: { dataStore: true } },
+  containers: { orderBy: { generation: 'asc' } },
+  localCopies: true,
+} satisfies Prisma.NotebookInclude
+
+/** A notebook with everything that the reconciler decides by. */
+export type NotebookRecord = Prisma.NotebookGetPayload<{ include: typeof WITH_ALL }>
+
+export interface Observation {
+  notebook: NotebookRecord
+  /** By the engine's id; null: on record, but gone. */
+  statuses: ReadonlyMap<string, ContainerStatus | null>
+  view: View
+}
+
+/** Null when the notebook is deleted. Throws EngineUnavailableError when a container cannot be looked at. */
+export async function observe(
+  database: Database,
+  engine: ContainerEngine,
+  notebookId: string,
+): Promise<Observation | null> {
+  const [notebook, [time]] = await Promise.all([
+    database.notebook.findFirst({ where: { id: notebookId, deletedAt: null }, include: WITH_ALL }),
+    database.$queryRaw<[{ now: Date }]>`SELECT now()`,
+  ])
+  if (!notebook) return null
+  const statuses = new Map(
+    await Promise.all(notebook.containers.map(async ({ id }) => [id, await engine.inspect(id)] as const)),
+  )
+  return { notebook, statuses, view: viewOf(notebook, statuses, time.now) }
+}
+
+function viewOf(notebook: NotebookRecord, statuses: Observation['statuses'], now: Date): View {
+  return {
+    now,
+    state: notebook.state,
+    phase: notebook.phase,
+    desired: notebook.desired,
+    restartWished: notebook.restartWished,
+    stopsAt: notebook.stopsAt,
+    holdsCompute: notebook.nodeId !== null || notebook.heldMilliCpus > 0,
+    retryAt: notebook.retryAt,
+    saveRetryAt: saveRetryAt(notebook),
+    containers: notebook.containers.map(({ id, role, purpose, settled }) => ({
+      id,
+      role,
+      purpose,
+      settled,
+      status: statusOf(statuses.get(id) ?? null),
+    })),
+    copies: notebook.localCopies.map(({ target, written, saveError }) => ({
+      target,
+      written,
+      saveFailed: saveError !== null,
+    })),
+  }
+}
+
+function statusOf(status: ContainerStatus | null): SeenContainer['status'] {
+  if (!status) return 'gone'
+  return status.state === 'created' ? 'inert' : status.state === 'running' ? 'running' : 'ended'
+}
+
+/** A failed save is tried again every 10 min, for 24 h after the notebook stopped. */
+function saveRetryAt({ phaseStartedAt, stoppedAt }: NotebookRecord): Date | null {
+  if (!stoppedAt) return null
+  const next = new Date(phaseStartedAt.getTime() + SAVE_RETRY_SECONDS * 1000)
+  return next.getTime() - stoppedAt.getTime() > SAVE_RETRY_FOR_SECONDS * 1000 ? null : next
+}

@@ -1,0 +1,169 @@
+/**
+ * What to do next with a notebook: a pure function of what is on record and what the engine says. It decides one step at a
+ * time; the reconciler does it, looks again, and asks again. So a step that was cut off anywhere is simply decided anew.
+ */
+import type { Phase, State } from './lifecycle.ts'
+
+export type MoverPurpose = 'PULL' | 'SAVE' | 'PUSH'
+
+export interface SeenContainer {
+  id: string
+  role: 'NOTEBOOK' | 'MOVER'
+  purpose: 'RUN' | MoverPurpose
+  /** Its end is in the books; it only remains to be removed. */
+  settled: boolean
+  /** `inert`: made, never started. `gone`: on record, but the engine does not know it. */
+  status: 'inert' | 'running' | 'ended' | 'gone'
+}
+
+export interface SeenCopy {
+  /** "workspace", or a volume's id. */
+  target: string
+  /** It holds what may not be in the bucket. */
+  written: boolean
+  /** Saving it failed for good; it waits for the user, or for the next try by itself. */
+  saveFailed: boolean
+}
+
+export interface View {
+  now: Date
+  state: State
+  phase: Phase | null
+  desired: 'RUNNING' | 'STOPPED' | 'DELETED'
+  restartWished: boolean
+  stopsAt: Date | null
+  /** Units are reserved on a node, or held against the quota. */
+  holdsCompute: boolean
+  /** The present phase failed and is tried again then. */
+  retryAt: Date | null
+  /** When a save that failed is tried again by itself; null: never. */
+  saveRetryAt: Date | null
+  containers: readonly SeenContainer[]
+  copies: readonly SeenCopy[]
+}
+
+/** Why a notebook leaves STARTING or RUNNING. */
+export type Departure = 'WISH' | 'RESTART' | 'RUN_LIMIT' | 'ENDED'
+
+export type Step =
+  | { name: 'removeContainer'; container: string }
+  | { name: 'reserveNode' }
+  | { name: 'createMover'; purpose: MoverPurpose }
+  | { name: 'startMover'; container: string }
+  | { name: 'followMover'; container: string }
+  | { name: 'collectMover'; container: string }
+  | { name: 'allocate' }
+  | { name: 'provideImage' }
+  | { name: 'createNotebook' }
+  | { name: 'startNotebook'; container: string }
+  | { name: 'awaitEditor'; container: string }
+  | { name: 'leave'; because: Departure; container: string | null }
+  | { name: 'stopContainer'; container: string }
+  | { name: 'freeCompute' }
+  | { name: 'pushVolumes' }
+  | { name: 'removeLocalCopies' }
+  | { name: 'settle' }
+  | { name: 'retrySave' }
+  | { name: 'beginDeletion' }
+  | { name: 'forget' }
+  | { name: 'rest'; until: Date | null }
+
+export type StepName = Step['name']
+
+export function nextStep(view: View): Step {
+  const settled = view.containers.find((container) => container.settled)
+  const step: Step = settled ? { name: 'removeContainer', container: settled.id } : stepOf(view)
+  // A failed try waits for its time; a departure does not.
+  const waits = view.retryAt !== null && view.retryAt > view.now && step.name !== 'leave'
+  return waits ? { name: 'rest', until: view.retryAt } : step
+}
+
+function stepOf(view: View): Step {
+  switch (view.state) {
+    case 'STARTING':
+      return view.desired === 'RUNNING' ? onTheWayUp(view) : leave(view, 'WISH')
+    case 'RUNNING':
+      return whileRunning(view)
+    case 'STOPPING':
+      return onTheWayDown(view)
+    case 'DELETING':
+      return view.copies.length > 0 ? { name: 'removeLocalCopies' } : { name: 'forget' }
+    default:
+      return atRest(view)
+  }
+}
+
+function onTheWayUp(view: View): Step {
+  switch (view.phase) {
+    case 'QUEUED':
+      return { name: 'reserveNode' }
+    case 'PULLING_DATA':
+      return mover(view, 'PULL')
+    case 'ALLOCATING':
+      return { name: 'allocate' }
+    case 'PULLING_IMAGE':
+      return { name: 'provideImage' }
+    default:
+      return bringUpContainer(view)
+  }
+}
+
+function bringUpContainer(view: View): Step {
+  const container = notebookContainer(view)
+  if (!container) return { name: 'createNotebook' }
+  switch (container.status) {
+    case 'inert':
+      return { name: 'startNotebook', container: container.id }
+    case 'running':
+      return { name: 'awaitEditor', container: container.id }
+    default:
+      return leave(view, 'ENDED')
+  }
+}
+
+function whileRunning(view: View): Step {
+  if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
+  if (view.desired !== 'RUNNING') return leave(view, 'WISH')
+  if (view.restartWished) return leave(view, 'RESTART')
+  if (view.stopsAt && view.stopsAt <= view.now) return leave(view, 'RUN_LIMIT')
+  return { name: 'rest', until: view.stopsAt }
+}
+
+function onTheWayDown(view: View): Step {
+  const running = view.containers.find(({ status }) => status === 'running')
+  if (view.phase === 'STOPPING_CONTAINER' && running) return { name: 'stopContainer', container: running.id }
+  if (view.holdsCompute) return { name: 'freeCompute' }
+
+  const unsaved = view.copies.filter(({ written, saveFailed }) => written && !saveFailed)
+  if (unsaved.some(({ target }) => target === 'workspace')) return mover(view, 'SAVE')
+  if (unsaved.length > 0) return view.phase === 'PUSHING_DATA' ? mover(view, 'PUSH') : { name: 'pushVolumes' }
+  return view.copies.some(({ written }) => !written) ? { name: 'removeLocalCopies' } : { name: 'settle' }
+}
+
+function atRest(view: View): Step {
+  const unsaved = view.copies.some(({ written }) => written)
+  if (view.desired === 'DELETED' && !unsaved) return { name: 'beginDeletion' }
+  if (!unsaved || !view.saveRetryAt) return { name: 'rest', until: null }
+  return view.saveRetryAt <= view.now ? { name: 'retrySave' } : { name: 'rest', until: view.saveRetryAt }
+}
+
+function mover(view: View, purpose: MoverPurpose): Step {
+  const container = view.containers.find((each) => each.purpose === purpose)
+  if (!container) return { name: 'createMover', purpose }
+  switch (container.status) {
+    case 'inert':
+      return { name: 'startMover', container: container.id }
+    case 'running':
+      return { name: 'followMover', container: container.id }
+    default:
+      return { name: 'collectMover', container: container.id }
+  }
+}
+
+function leave(view: View, because: Departure): Step {
+  return { name: 'leave', because, container: notebookContainer(view)?.id ?? null }
+}
+
+function notebookContainer(view: View): SeenContainer | undefined {
+  return view.containers.find(({ role }) => role === 'NOTEBOOK')
+}

@@ -1,0 +1,68 @@
+/**
+ * Who works on which notebook. A controller claims notebooks that are due and owns each until it releases it or its lease
+ * runs out. The epoch rises with every claim, so that a late write of a former owner is refused (see changeNotebook).
+ * All times are the database's.
+ */
+import { type Database, ring, type Transaction } from './database.ts'
+import type { Lease } from './notebooks.ts'
+
+export interface Claim {
+  notebookId: string
+  lease: Lease
+}
+
+/** Takes up to `limit` due notebooks that nobody owns, the longest due first. */
+export async function claimDue(
+  database: Database,
+  owner: string,
+  leaseSeconds: number,
+  limit: number,
+): Promise<Claim[]> {
+  const rows = await database.$queryRaw<{ id: string; leaseEpoch: number }[]>`
+    UPDATE "Notebook" SET "leaseOwner" = ${owner}::uuid, "leaseEpoch" = "leaseEpoch" + 1,
+      "leaseUntil" = now() + make_interval(secs => ${leaseSeconds}::double precision)
+    WHERE "id" IN (
+      SELECT "id" FROM "Notebook"
+      WHERE "dueAt" <= now() AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) AND "deletedAt" IS NULL
+      ORDER BY "dueAt" LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    ) RETURNING "id", "leaseEpoch"`
+  return rows.map(({ id, leaseEpoch }) => ({ notebookId: id, lease: { owner, epoch: leaseEpoch } }))
+}
+
+/** Prolongs the owner's leases on these notebooks and answers which ones it still holds. */
+export async function renewLeases(
+  database: Database,
+  owner: string,
+  leaseSeconds: number,
+  notebookIds: readonly string[],
+): Promise<Set<string>> {
+  const rows = await database.$queryRaw<{ id: string }[]>`
+    UPDATE "Notebook" SET "leaseUntil" = now() + make_interval(secs => ${leaseSeconds}::double precision)
+    WHERE "leaseOwner" = ${owner}::uuid AND "id" = ANY(${notebookIds}::uuid[]) RETURNING "id"`
+  return new Set(rows.map(({ id }) => id))
+}
+
+/**
+ * Gives a notebook back, due again at `until`; at once if it was woken after `wakes` was read. Does nothing when the lease
+ * is lost.
+ */
+export async function releaseLease(
+  database: Database,
+  { notebookId, lease }: Claim,
+  wakes: number | null,
+  until: Date | null,
+): Promise<void> {
+  await database.$executeRaw`
+    UPDATE "Notebook" SET "leaseOwner" = NULL, "leaseUntil" = NULL,
+      "dueAt" = CASE WHEN "wakes" = ${wakes}::int THEN ${until}::timestamptz ELSE "dueAt" END
+    WHERE "id" = ${notebookId}::uuid AND "leaseOwner" = ${lease.owner}::uuid AND "leaseEpoch" = ${lease.epoch}`
+}
+
+/** Makes notebooks due now, whoever owns them. */
+export async function wakeNotebooks(tx: Transaction, notebookIds: readonly string[]): Promise<void> {
+  if (notebookIds.length === 0) return
+  const woken = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE "Notebook" SET "dueAt" = now(), "wakes" = "wakes" + 1
+    WHERE "id" = ANY(${notebookIds}::uuid[]) AND "deletedAt" IS NULL RETURNING "id"`
+  for (const { id } of woken) await ring(tx, 'cahier_wishes', id)
+}
