@@ -3,7 +3,7 @@
  * runs out. The epoch rises with every claim, so that a late write of a former owner is refused (see changeNotebook).
  * All times are the database's.
  */
-import { type Database, ring, type Transaction } from './database.ts'
+import type { Database } from './database.ts'
 import type { Lease } from './notebooks.ts'
 
 export interface Claim {
@@ -59,10 +59,24 @@ export async function releaseLease(
 }
 
 /** Makes notebooks due now, whoever owns them. */
-export async function wakeNotebooks(tx: Transaction, notebookIds: readonly string[]): Promise<void> {
+export async function wakeNotebooks(database: Database, notebookIds: readonly string[]): Promise<void> {
   if (notebookIds.length === 0) return
-  const woken = await tx.$queryRaw<{ id: string }[]>`
-    UPDATE "Notebook" SET "dueAt" = now(), "wakes" = "wakes" + 1
-    WHERE "id" = ANY(${notebookIds}::uuid[]) AND "deletedAt" IS NULL RETURNING "id"`
-  for (const { id } of woken) await ring(tx, 'cahier_wishes', id)
+  await database.$executeRaw`
+    WITH woken AS (
+      UPDATE "Notebook" SET "dueAt" = now(), "wakes" = "wakes" + 1
+      WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "id" = ANY(${notebookIds}::uuid[]) AND "deletedAt" IS NULL
+                     ORDER BY "id" FOR UPDATE)
+      RETURNING "id"
+    ) SELECT pg_notify('cahier_wishes', "id"::text) FROM woken`
+}
+
+/** Units became free: every queued notebook looks again at once. */
+export async function wakeQueue(database: Database): Promise<void> {
+  await database.$executeRaw`
+    WITH woken AS (
+      UPDATE "Notebook" SET "dueAt" = now(), "retryAt" = NULL, "wakes" = "wakes" + 1
+      WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "phase" = 'QUEUED' AND "deletedAt" IS NULL
+                     ORDER BY "id" FOR UPDATE)
+      RETURNING "id"
+    ) SELECT pg_notify('cahier_wishes', "id"::text) FROM woken`
 }

@@ -13,7 +13,7 @@ import { appendEvents } from './events.ts'
 
 /** What a change consists of. Fields that are not named stay as they are. */
 export interface Change {
-  /** Where to go; checked against the table of transitions. */
+  /** Where to go, checked against the table of transitions; or where it is already, to say something new about it. */
   to?: { state: State; phase: Phase | null; reason?: Reason | null; message?: string | null }
   set?: Omit<Prisma.NotebookUncheckedUpdateInput, 'state' | 'phase' | 'phaseStartedAt'>
   /** Beside those that `to` makes by itself. */
@@ -54,20 +54,23 @@ export async function changeNotebook(
     const notebook = await tx.notebook.findUniqueOrThrow({ where: { id: notebookId } })
     if (lease && (notebook.leaseOwner !== lease.owner || notebook.leaseEpoch !== lease.epoch))
       throw new LeaseLostError(notebookId)
-    return write(tx, notebook, await decide(notebook, tx, locked.at), locked.at)
+    return writeChange(tx, notebook, await decide(notebook, tx, locked.at), locked.at)
   })
 }
 
-async function write(tx: Transaction, notebook: Notebook, change: Change, at: Date): Promise<Notebook> {
+async function writeChange(tx: Transaction, notebook: Notebook, change: Change, at: Date): Promise<Notebook> {
   const data: Prisma.NotebookUncheckedUpdateInput = { ...change.set }
   const events: NotebookEvent[] = []
   if (change.to) {
     const { state, phase, reason = null, message = null } = change.to
-    assertTransition(placeOf(notebook.state, notebook.phase), placeOf(state, phase))
+    const [from, to] = [placeOf(notebook.state, notebook.phase), placeOf(state, phase)]
+    assertTransition(from, to)
+    Object.assign(data, { state, phase, reason, message })
+    if (from !== to) Object.assign(data, { attempts: 0, retryAt: null, phaseStartedAt: at })
     if (state !== notebook.state)
       events.push({ type: 'StateChanged', from: notebook.state, to: state, phase, reason, message })
-    else if (phase !== notebook.phase && phase) events.push({ type: 'PhaseChanged', phase, message })
-    Object.assign(data, { state, phase, reason, message, attempts: 0, retryAt: null, phaseStartedAt: at })
+    else if (phase && (from !== to || message !== notebook.message))
+      events.push({ type: 'PhaseChanged', phase, message })
   }
   if (change.wake) {
     Object.assign(data, { dueAt: at, wakes: { increment: 1 } })
@@ -77,4 +80,12 @@ async function write(tx: Transaction, notebook: Notebook, change: Change, at: Da
     Object.keys(data).length > 0 ? await tx.notebook.update({ where: { id: notebook.id }, data }) : notebook
   await appendEvents(tx, notebook, [...events, ...(change.events ?? [])], at)
   return changed
+}
+
+/** Whether the lease still holds: asked right before every call that acts on the engine. Throws LeaseLostError. */
+export async function assertLease(database: Database, notebookId: string, lease: Lease): Promise<void> {
+  const held = await database.notebook.count({
+    where: { id: notebookId, leaseOwner: lease.owner, leaseEpoch: lease.epoch },
+  })
+  if (held === 0) throw new LeaseLostError(notebookId)
 }

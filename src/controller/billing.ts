@@ -1,0 +1,53 @@
+/** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
+import { commencedMinutes, endOfRun } from '../domain/billing.ts'
+import type { Catalogue } from '../domain/catalogue.ts'
+import type { ContainerStatus } from '../engine/port.ts'
+import type { Container, Notebook } from '../generated/prisma/client.ts'
+import type { Transaction } from '../store/database.ts'
+
+/** The price is the catalogue's of this moment, for the whole run. */
+export async function openPeriod(
+  tx: Transaction,
+  catalogue: Catalogue,
+  notebook: Notebook,
+  container: Container,
+  at: Date,
+): Promise<void> {
+  const flavor = catalogue.flavors.find(({ id }) => id === notebook.flavor)
+  if (!flavor) throw new Error(`Flavor ${notebook.flavor} has no price: it is not in the catalogue any more`)
+  await tx.billingPeriod.create({
+    data: {
+      projectId: notebook.projectId,
+      notebookId: notebook.id,
+      nodeId: container.nodeId,
+      generation: container.generation,
+      startedAt: at,
+      flavor: flavor.id,
+      units: notebook.units,
+      pricePerHourMicros: flavor.pricePerHourMicros,
+      currency: catalogue.currency,
+    },
+  })
+}
+
+/** `ended`: the container ended before, as the engine knows it (status null: it is gone); null: it runs until now. */
+export async function closePeriod(
+  tx: Transaction,
+  notebook: Notebook,
+  ended: { status: ContainerStatus | null } | null,
+  at: Date,
+): Promise<void> {
+  const period = await tx.billingPeriod.findFirstOrThrow({ where: { notebookId: notebook.id, endedAt: null } })
+  const container = await tx.container.findFirst({ where: { notebookId: notebook.id, generation: period.generation } })
+  const end = endOfRun({
+    startedAt: period.startedAt,
+    leftAt: at,
+    ended: ended !== null,
+    engineEnd: ended?.status?.finishedAt ?? null,
+    lastSeenAlive: container?.lastSeenAliveAt ?? null,
+  })
+  await tx.billingPeriod.update({
+    where: { id: period.id },
+    data: { ...end, minutes: commencedMinutes(period.startedAt, end.endedAt) },
+  })
+}

@@ -1,0 +1,100 @@
+/**
+ * The reconciler's engine room: claims due notebooks, works on each in a task of its own, and keeps its leases. Wake-ups make
+ * it look at once; the poll is the truth. No notebook waits for another.
+ */
+import { randomUUID } from 'node:crypto'
+import { claimDue, renewLeases } from '../store/leases.ts'
+import type { ControllerParts } from './parts.ts'
+import { Task } from './task.ts'
+
+const POLL_MS = 1000
+const CLAIM_AT_ONCE = 100
+
+export class Controller {
+  readonly #parts: ControllerParts
+  readonly #owner = randomUUID()
+  readonly #tasks = new Map<string, { task: Task; done: Promise<void> }>()
+  readonly #ended = new AbortController()
+  #look = new AbortController()
+  #loops: Promise<unknown> = Promise.resolve()
+  #renewedAt = 0
+
+  constructor(parts: ControllerParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#renewedAt = this.#parts.clock.now().getTime()
+    this.#loops = Promise.all([this.#claimLoop(), this.#renewLoop()])
+  }
+
+  /** Begins nothing more, cuts off what is under way, and gives the leases back, so that a successor goes on at once. */
+  async stop(): Promise<void> {
+    this.#ended.abort()
+    this.#look.abort()
+    for (const { task } of this.#tasks.values()) task.end()
+    await this.#loops
+    await Promise.all([...this.#tasks.values()].map(({ done }) => done))
+  }
+
+  /** A notebook was woken. */
+  wake(notebookId: string): void {
+    this.#look.abort()
+    this.#tasks
+      .get(notebookId)
+      ?.task.reconsider()
+      .catch((error: unknown) => this.#parts.log.error({ err: error, notebookId }, 'could not look at a wish'))
+  }
+
+  async #claimLoop(): Promise<void> {
+    const { database, clock, leaseSeconds, log } = this.#parts
+    while (!this.#ended.signal.aborted) {
+      this.#look = new AbortController()
+      try {
+        const claims = await claimDue(database, this.#owner, leaseSeconds, CLAIM_AT_ONCE)
+        for (const claim of claims) this.#begin(new Task(this.#parts, claim), claim.notebookId)
+        if (claims.length === CLAIM_AT_ONCE) continue
+      } catch (error) {
+        log.error({ err: error }, 'could not claim notebooks')
+      }
+      await clock.sleep(POLL_MS, AbortSignal.any([this.#look.signal, this.#ended.signal]))
+    }
+  }
+
+  #begin(task: Task, notebookId: string): void {
+    const before = this.#tasks.get(notebookId)
+    before?.task.end()
+    const done = task
+      .run()
+      .catch((error: unknown) => this.#parts.log.error({ err: error, notebookId }, 'work on a notebook was cut off'))
+      .finally(() => {
+        if (this.#tasks.get(notebookId)?.task === task) this.#tasks.delete(notebookId)
+        // A wake-up may have come while it was owned.
+        this.#look.abort()
+      })
+    this.#tasks.set(notebookId, { task, done })
+  }
+
+  /** Renews three times per lease. Tasks whose lease is lost, or cannot be renewed in time, end. */
+  async #renewLoop(): Promise<void> {
+    const { database, clock, leaseSeconds, log } = this.#parts
+    while (!this.#ended.signal.aborted) {
+      await clock.sleep((leaseSeconds * 1000) / 3, this.#ended.signal)
+      const asked = [...this.#tasks]
+      try {
+        const held = await renewLeases(
+          database,
+          this.#owner,
+          leaseSeconds,
+          asked.map(([id]) => id),
+        )
+        this.#renewedAt = clock.now().getTime()
+        for (const [id, { task }] of asked) if (!held.has(id)) task.end()
+      } catch (error) {
+        log.error({ err: error }, 'could not renew leases')
+        const lost = clock.now().getTime() - this.#renewedAt > leaseSeconds * 1000
+        if (lost) for (const [, { task }] of asked) task.end()
+      }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** Which function does which step. */
+import type { Step } from '../domain/next-step.ts'
+import { allocate, reserveNode } from './steps/admission.ts'
+import { removeContainer } from './steps/containers.ts'
+import type { StepContext } from './steps/context.ts'
+import { freeCompute, leave, stopContainer } from './steps/departure.ts'
+import { collectMover, createMover, followMover, startMover } from './steps/movers.ts'
+import { awaitEditor, createNotebook, provideImage, startNotebook } from './steps/notebook-container.ts'
+import { beginDeletion, forget, pushVolumes, removeLocalCopies, retrySave, settle } from './steps/settle.ts'
+
+type Performable = Exclude<Step, { name: 'rest' }>
+
+type Performers = {
+  [Name in Performable['name']]: (context: StepContext, step: Extract<Step, { name: Name }>) => Promise<void>
+}
+
+/** Every step of the journal. A step added to `Step` without a line here does not compile. */
+export const PERFORMERS: Performers = {
+  removeContainer: (context, { container }) => removeContainer(context, container),
+  reserveNode,
+  createMover: (context, { purpose }) => createMover(context, purpose),
+  startMover: (context, { container }) => startMover(context, container),
+  followMover: (context, { container }) => followMover(context, container),
+  collectMover: (context, { container }) => collectMover(context, container),
+  allocate,
+  provideImage,
+  createNotebook,
+  startNotebook: (context, { container }) => startNotebook(context, container),
+  awaitEditor: (context, { container }) => awaitEditor(context, container),
+  leave: (context, { because, container }) => leave(context, because, container),
+  stopContainer: (context, { container }) => stopContainer(context, container),
+  freeCompute,
+  pushVolumes,
+  removeLocalCopies,
+  settle,
+  retrySave,
+  beginDeletion,
+  forget,
+}
+
+export function perform(context: StepContext, step: Performable): Promise<void> {
+  const performer = PERFORMERS[step.name] as (context: StepContext, step: Performable) => Promise<void>
+  return performer(context, step)
+}

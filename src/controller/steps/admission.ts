@@ -1,0 +1,68 @@
+/** QUEUED and ALLOCATING: units are reserved on a node in one transaction; from then on they are the notebook's. */
+import type { Transaction } from '../../store/database.ts'
+import { engineVolumeName } from './containers.ts'
+import type { StepContext } from './context.ts'
+
+/** How long a queued notebook waits before it looks again by itself, in ms. A release of units wakes it at once. */
+const QUEUE_POLL_MS = 5000
+
+/** Reserves the notebook's units on the node, first come first served within its project, or lets it wait. */
+export async function reserveNode(context: StepContext): Promise<void> {
+  const { parts, notebook } = context
+  const nodeId = parts.engine.nodeId
+  await context.change(async (row, tx, at) => {
+    const fits = !(await hasElder(tx, row)) && (await hasRoom(context, tx))
+    if (!fits)
+      return {
+        to: { state: 'STARTING', phase: 'QUEUED', message: 'Waiting until enough of the node is free.' },
+        set: { retryAt: new Date(at.getTime() + QUEUE_POLL_MS) },
+      }
+    await tx.localCopy.createMany({
+      data: ['workspace', ...notebook.volumes.map(({ id }) => id)].map((target) => ({
+        notebookId: notebook.id,
+        target,
+        nodeId,
+        engineVolume: engineVolumeName(parts.installation, notebook.id, target),
+      })),
+      skipDuplicates: true,
+    })
+    return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId } }
+  })
+}
+
+async function hasElder(tx: Transaction, notebook: { id: string; projectId: string; phaseStartedAt: Date }) {
+  const elders = await tx.notebook.count({
+    where: {
+      projectId: notebook.projectId,
+      phase: 'QUEUED',
+      desired: 'RUNNING',
+      deletedAt: null,
+      phaseStartedAt: { lt: notebook.phaseStartedAt },
+    },
+  })
+  return elders > 0
+}
+
+/** Locks the node, so that two reservations never both pass on the last unit. */
+async function hasRoom({ parts, notebook }: StepContext, tx: Transaction): Promise<boolean> {
+  const nodeId = parts.engine.nodeId
+  await tx.$queryRaw`SELECT 1 FROM "EngineNode" WHERE "id" = ${nodeId} FOR UPDATE`
+  const node = await tx.engineNode.findUniqueOrThrow({ where: { id: nodeId } })
+  const { _sum: held } = await tx.notebook.aggregate({
+    where: { nodeId, deletedAt: null, id: { not: notebook.id } },
+    _sum: { heldMilliCpus: true, heldMemoryBytes: true, heldGpus: true },
+  })
+  const { cpu, memory } = parts.catalogue.overcommit
+  const gpus = (node.gpus as { count: number }[]).reduce((sum, { count }) => sum + count, 0)
+  return (
+    (held.heldMilliCpus ?? 0) + notebook.heldMilliCpus <= node.milliCpus * cpu &&
+    Number(held.heldMemoryBytes ?? 0n) + Number(notebook.heldMemoryBytes) <= Number(node.memoryBytes) * memory &&
+    (held.heldGpus ?? 0) + notebook.heldGpus <= gpus
+  )
+}
+
+/** The reservation becomes a place for a container. Never waits for capacity. */
+export async function allocate(context: StepContext): Promise<void> {
+  await context.parts.engine.ping()
+  await context.change(() => ({ to: { state: 'STARTING', phase: 'PULLING_IMAGE' } }))
+}

@@ -1,0 +1,64 @@
+/**
+ * The engine protocol: a container is made inert, put on record under the lease, and only then started by its id. Here is
+ * its making and its removal, for notebooks and movers alike.
+ */
+import { type ContainerSpec, type Identity, NameTakenError } from '../../engine/port.ts'
+import type { Container } from '../../generated/prisma/client.ts'
+import type { Transaction } from '../../store/database.ts'
+import type { Change } from '../../store/notebooks.ts'
+import type { StepContext } from './context.ts'
+
+/** Name of the engine's volume with the files of a workspace or volume, or, with "side", their manifests. */
+export function engineVolumeName(installation: string, notebookId: string, target: string): string {
+  return `cahier-${installation.slice(0, 8)}-${notebookId}-${target}`
+}
+
+/**
+ * Makes a container of the next generation and puts it on record. `record` adds what else belongs into that transaction.
+ * What a predecessor made of that generation but did not record is inert and goes first.
+ */
+export async function createContainer(
+  context: StepContext,
+  purpose: Container['purpose'],
+  spec: Omit<ContainerSpec, 'identity'>,
+  record: (container: Container, tx: Transaction, at: Date) => Promise<Change>,
+): Promise<void> {
+  const { notebook, parts } = context
+  const generation = notebook.generation + 1
+  const role = purpose === 'RUN' ? 'NOTEBOOK' : 'MOVER'
+  const identity: Identity = {
+    installation: parts.installation,
+    notebook: notebook.id,
+    generation,
+    role: role === 'NOTEBOOK' ? 'notebook' : 'mover',
+  }
+  const id = await createAfresh(context, { identity, ...spec })
+  await context.change(async (_, tx, at) => {
+    const container = await tx.container.create({
+      data: { id, notebookId: notebook.id, generation, role, purpose, nodeId: parts.engine.nodeId },
+    })
+    const change = await record(container, tx, at)
+    return { ...change, set: { ...change.set, generation } }
+  })
+}
+
+async function createAfresh(context: StepContext, spec: ContainerSpec): Promise<string> {
+  const engine = await context.engineUnderLease()
+  try {
+    return await engine.create(spec)
+  } catch (error) {
+    if (!(error instanceof NameTakenError)) throw error
+    await engine.removeUnrecorded(spec.identity)
+    return engine.create(spec)
+  }
+}
+
+/** Takes a container whose end is in the books out of the engine, then off the record. */
+export async function removeContainer(context: StepContext, containerId: string): Promise<void> {
+  const engine = await context.engineUnderLease()
+  await engine.remove(containerId, { force: false })
+  await context.change(async (_, tx) => {
+    await tx.container.delete({ where: { id: containerId } })
+    return {}
+  })
+}

@@ -1,0 +1,138 @@
+/**
+ * The way out of STARTING and RUNNING, whatever the reason: the run's end and its bill are put on record, then containers
+ * end, then units are given back. Data is saved after that.
+ */
+
+import type { Reason } from '../../domain/lifecycle.ts'
+import { STOP_GRACE_SECONDS } from '../../domain/lifecycle.ts'
+import type { Departure } from '../../domain/next-step.ts'
+import type { ContainerStatus } from '../../engine/port.ts'
+import type { Notebook, Prisma } from '../../generated/prisma/client.ts'
+import { ring, type Transaction } from '../../store/database.ts'
+import { wakeQueue } from '../../store/leases.ts'
+import type { Change } from '../../store/notebooks.ts'
+import { closePeriod } from '../billing.ts'
+import type { StepContext } from './context.ts'
+
+const LOG_TAIL_LINES = 100
+const MOVER_GRACE_SECONDS = 2
+
+interface Ending {
+  endState: 'STOPPED' | 'FAILED' | 'ERROR'
+  endReason: Reason
+  endMessage: string
+}
+
+/** A start that cannot go on: what was made for it is taken down, then the notebook settles as said. */
+export function failStart(
+  notebook: Notebook,
+  endState: 'FAILED' | 'ERROR',
+  endReason: Reason,
+  endMessage: string,
+): Change {
+  return {
+    to: { state: 'STOPPING', phase: 'STOPPING_CONTAINER', reason: endReason, message: endMessage },
+    set: { endState, endReason, endMessage, desired: wishAfterEnd(notebook) },
+  }
+}
+
+/** What ended by itself is not wished to run any more; a wish to delete stands. */
+function wishAfterEnd(notebook: Notebook): Notebook['desired'] {
+  return notebook.desired === 'DELETED' ? 'DELETED' : 'STOPPED'
+}
+
+/** Leaves STARTING or RUNNING. The transaction that leaves RUNNING closes the billing period. */
+export async function leave(context: StepContext, because: Departure, containerId: string | null): Promise<void> {
+  const status = containerId ? (context.observation.statuses.get(containerId) ?? null) : null
+  const logTail =
+    containerId && because === 'ENDED' ? await context.parts.engine.logTail(containerId, LOG_TAIL_LINES) : null
+  await context.change(async (notebook, tx, at) => {
+    const restarts = because === 'RESTART' || (because === 'RUN_LIMIT' && notebook.autoRestart)
+    const ending = endingOf(notebook, because, status)
+    if (notebook.state === 'RUNNING') {
+      await closePeriod(tx, notebook, because === 'ENDED' ? { status } : null, at)
+      await ring(tx, 'cahier_routes', notebook.id)
+    }
+    return {
+      to: { state: 'STOPPING', phase: 'STOPPING_CONTAINER', reason: ending.endReason, message: ending.endMessage },
+      set: {
+        ...ending,
+        restartWished: restarts,
+        desired: restarts ? notebook.desired : wishAfterEnd(notebook),
+        stopsAt: null,
+        ...(because === 'ENDED' && {
+          exitCode: status?.exitCode ?? null,
+          oomKilled: status?.oomKilled ?? null,
+          logTail: logTail as Prisma.InputJsonValue,
+        }),
+      },
+    }
+  })
+}
+
+function endingOf(notebook: Notebook, because: Departure, status: ContainerStatus | null): Ending {
+  switch (because) {
+    case 'WISH':
+      return { endState: 'STOPPED', endReason: notebook.desiredReason ?? 'USER', endMessage: 'Stopped as asked.' }
+    case 'RESTART':
+      return { endState: 'STOPPED', endReason: 'USER', endMessage: 'Restarting as asked.' }
+    case 'RUN_LIMIT':
+      return { endState: 'STOPPED', endReason: 'RUN_LIMIT', endMessage: 'The run reached its time limit.' }
+    case 'ENDED':
+      return endingOfContainer(status)
+  }
+}
+
+function endingOfContainer(status: ContainerStatus | null): Ending {
+  if (!status)
+    return { endState: 'FAILED', endReason: 'CONTAINER_LOST', endMessage: 'The container was removed from outside.' }
+  if (status.exitCode === 0)
+    return { endState: 'STOPPED', endReason: 'EXITED', endMessage: 'The notebook ended by itself.' }
+  return status.oomKilled
+    ? { endState: 'FAILED', endReason: 'OUT_OF_MEMORY', endMessage: 'The notebook ran out of memory.' }
+    : { endState: 'FAILED', endReason: 'EXITED', endMessage: `The notebook ended with exit code ${status.exitCode}.` }
+}
+
+/** SIGTERM, the grace, SIGKILL: a notebook has 30 s, a mover that is called off 2 s. */
+export async function stopContainer(context: StepContext, containerId: string): Promise<void> {
+  const record = context.notebook.containers.find(({ id }) => id === containerId)
+  const engine = await context.engineUnderLease()
+  await engine.stop(containerId, record?.role === 'MOVER' ? MOVER_GRACE_SECONDS : STOP_GRACE_SECONDS)
+}
+
+/** The end of all containers was observed: capacity and quota are free again, unless the notebook restarts in its place. */
+export async function freeCompute(context: StepContext): Promise<void> {
+  await context.change(async (notebook, tx, at) => {
+    await tx.container.updateMany({ where: { notebookId: notebook.id }, data: { settled: true } })
+    const cancelled = await cancelSyncs(tx, notebook.id, at)
+    if (notebook.restartWished && notebook.desired === 'RUNNING')
+      return {
+        to: { state: 'STARTING', phase: 'ALLOCATING', reason: notebook.endReason, message: notebook.endMessage },
+        set: { restartWished: false, endState: null, endReason: null, endMessage: null },
+        events: cancelled,
+      }
+    return {
+      ...(await nextAfterCompute(tx, notebook)),
+      set: { heldMilliCpus: 0, heldMemoryBytes: 0n, heldGpus: 0, nodeId: null, restartWished: false },
+      events: cancelled,
+    }
+  })
+  await wakeQueue(context.parts.database)
+}
+
+async function cancelSyncs(tx: Transaction, notebookId: string, at: Date) {
+  const open = await tx.dataSync.findMany({ where: { notebookId, state: { in: ['PENDING', 'RUNNING'] } } })
+  await tx.dataSync.updateMany({
+    where: { id: { in: open.map(({ id }) => id) } },
+    data: { state: 'CANCELLED', endedAt: at, revision: { increment: 1 } },
+  })
+  return open.map(({ id }) => ({ type: 'SyncProgressed', syncId: id }) as const)
+}
+
+/** Where nothing was written, there is nothing to save: the notebook settles from where it is. */
+async function nextAfterCompute(tx: Transaction, notebook: Notebook): Promise<Pick<Change, 'to'>> {
+  const written = await tx.localCopy.findMany({ where: { notebookId: notebook.id, written: true } })
+  if (written.length === 0) return {}
+  const phase = written.some(({ target }) => target === 'workspace') ? 'SAVING_WORKSPACE' : 'PUSHING_DATA'
+  return { to: { state: 'STOPPING', phase, reason: notebook.endReason, message: notebook.endMessage } }
+}

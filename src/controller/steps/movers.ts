@@ -1,0 +1,140 @@
+/**
+ * One run of a mover: made with its syncs on record, started with its plan, followed while it reports, and read when it has
+ * ended. What its outcome means for the notebook is decided in outcomes.ts.
+ */
+
+import { planMover } from '../../data/plan.ts'
+import { parseProgress, parseResult, targetOf, writeProgress } from '../../data/progress.ts'
+import { STALL_SECONDS } from '../../domain/lifecycle.ts'
+import type { MoverPurpose } from '../../domain/next-step.ts'
+import type { VolumeMount } from '../../engine/port.ts'
+import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
+import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
+import { createContainer, engineVolumeName } from './containers.ts'
+import { PassingFaultError, type StepContext } from './context.ts'
+import { afterPull, recordOutcome } from './outcomes.ts'
+
+const NOTEBOOK_USER = '42420:42420'
+const MOVER_MEMORY_BYTES = 512 * 2 ** 20
+
+/** Makes the mover that pulls what is not there, saves the workspace, or pushes the volumes that were written to. */
+export async function createMover(context: StepContext, purpose: MoverPurpose): Promise<void> {
+  const targets = context.notebook.localCopies.filter((copy) => isTarget(copy, purpose))
+  if (targets.length === 0 && purpose === 'PULL') return afterPull(context)
+  await createContainer(
+    context,
+    purpose,
+    {
+      image: 'mover',
+      command: null,
+      env: {},
+      user: NOTEBOOK_USER,
+      cpus: 1,
+      memoryBytes: MOVER_MEMORY_BYTES,
+      shmBytes: null,
+      network: 'data',
+      mounts: mountsOf(context, targets, purpose),
+      port: null,
+      stdin: true,
+      readOnlyRoot: true,
+    },
+    async ({ operation }, tx) => {
+      await tx.dataSync.createMany({
+        data: targets.map(({ target }) => ({
+          notebookId: context.notebook.id,
+          volumeId: target === 'workspace' ? null : target,
+          direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
+          operation,
+        })),
+      })
+      return {}
+    },
+  )
+}
+
+/** A written copy is the truth and is not pulled over; pushed is what is written and was not given up. */
+function isTarget({ target, written, saveError }: LocalCopy, purpose: MoverPurpose): boolean {
+  if (purpose === 'PULL') return !written
+  return written && saveError === null && (target === 'workspace') === (purpose === 'SAVE')
+}
+
+function mountsOf({ parts, notebook }: StepContext, targets: LocalCopy[], purpose: MoverPurpose): VolumeMount[] {
+  const data = targets.map(({ target, engineVolume }) => {
+    const volume = notebook.volumes.find(({ id }) => id === target)
+    const path = volume ? MOVER_PATHS.volume(volume.index) : MOVER_PATHS.workspace
+    return { volume: engineVolume, path, readOnly: purpose !== 'PULL' }
+  })
+  const side = engineVolumeName(parts.installation, notebook.id, 'side')
+  return [...data, { volume: side, path: MOVER_PATHS.side, readOnly: false }]
+}
+
+/** Says that its syncs run, then starts it with the plan. */
+export async function startMover(context: StepContext, containerId: string): Promise<void> {
+  const { operation } = recordOf(context, containerId)
+  await context.change(async (_, tx, at) => {
+    const pending = await tx.dataSync.findMany({ where: { operation, state: 'PENDING' }, orderBy: { id: 'asc' } })
+    await tx.dataSync.updateMany({
+      where: { operation, state: 'PENDING' },
+      data: { state: 'RUNNING', startedAt: at, revision: { increment: 1 } },
+    })
+    return { events: pending.map(({ id }) => ({ type: 'SyncProgressed', syncId: id })) }
+  })
+  const plan = planMover(context.parts, context.notebook, operation, await syncsOf(context, operation))
+  const engine = await context.engineUnderLease()
+  await engine.start(containerId, JSON.stringify(plan))
+}
+
+/** Reads along until the mover ends. One that moves nothing for 15 min is stopped; its result then says what it did. */
+export async function followMover(context: StepContext, containerId: string): Promise<void> {
+  const { parts, lease } = context
+  const { operation } = recordOf(context, containerId)
+  const syncs = new Map((await syncsOf(context, operation)).map((sync) => [targetOf(sync), sync]))
+  const stall = new AbortController()
+  let watchdog = watch(stall)
+  try {
+    for await (const text of parts.engine.lines(containerId, AbortSignal.any([context.signal, stall.signal]))) {
+      const line = parseProgress(text)
+      const sync = line && syncs.get(line.target)
+      if (!line || !sync || line.operation !== operation) continue
+      clearTimeout(watchdog)
+      watchdog = watch(stall)
+      await writeProgress(parts.database, sync, lease, parts.clock.now(), line)
+    }
+  } finally {
+    clearTimeout(watchdog)
+  }
+  if (!stall.signal.aborted) return
+  const engine = await context.engineUnderLease()
+  await engine.stop(containerId, 2)
+}
+
+function watch(stall: AbortController): NodeJS.Timeout {
+  return setTimeout(() => stall.abort(), STALL_SECONDS.data * 1000)
+}
+
+/** Reads the results of a mover that has ended, and puts them and what follows from them on record. */
+export async function collectMover(context: StepContext, containerId: string): Promise<void> {
+  const record = recordOf(context, containerId)
+  const status = context.observation.statuses.get(containerId) ?? null
+  const syncs = await syncsOf(context, record.operation)
+  const results = new Map<DataSync, TargetResult | null>()
+  if (status && status.exitCode !== EXIT.NO_PLAN)
+    for (const sync of syncs) results.set(sync, await readResult(context, record, sync))
+  const fault = await recordOutcome(context, record, syncs, results)
+  if (fault) throw new PassingFaultError(fault)
+}
+
+async function readResult({ parts }: StepContext, { id, operation }: Container, sync: DataSync) {
+  const file = await parts.engine.readFile(id, `${MOVER_PATHS.side}/${targetOf(sync)}/${RESULT_FILE}`)
+  return parseResult(file, operation)
+}
+
+function recordOf({ notebook }: StepContext, containerId: string): Container {
+  const record = notebook.containers.find(({ id }) => id === containerId)
+  if (!record) throw new Error(`Container ${containerId} is not on record`)
+  return record
+}
+
+function syncsOf({ parts }: StepContext, operation: string): Promise<DataSync[]> {
+  return parts.database.dataSync.findMany({ where: { operation }, orderBy: { createdAt: 'asc' } })
+}

@@ -1,0 +1,174 @@
+/** PULLING_IMAGE and STARTING_CONTAINER: the image is had, the container made and started, and the editor awaited. */
+
+import { openEnvironment } from '../../data/environment.ts'
+import type { Catalogue, Editor, Flavor } from '../../domain/catalogue.ts'
+import type { NotebookEvent } from '../../domain/events.ts'
+import { PHASE_BUDGET_SECONDS, RUN_LIMIT_SECONDS } from '../../domain/lifecycle.ts'
+import type { VolumeMount } from '../../engine/port.ts'
+import { ring } from '../../store/database.ts'
+import { openPeriod } from '../billing.ts'
+import { editorAnswers } from '../probe.ts'
+import { createContainer } from './containers.ts'
+import { PhaseFailedError, type StepContext } from './context.ts'
+
+const NOTEBOOK_USER = '42420:42420'
+const PROBE_EVERY_MS = 100
+const IMAGE_REPORT_EVERY_MS = 1000
+
+/** Has the image built or pulled where it is missing, and says how far it is, once a second at most. */
+export async function provideImage(context: StepContext): Promise<void> {
+  const { parts, notebook, signal } = context
+  const image = imageOf(parts.catalogue, notebook)
+  if (!(await parts.engine.imageIsThere(image))) {
+    const report = reporter(context)
+    await parts.engine.provideImage(image, ({ message }) => report.say(message), signal)
+    await report.done()
+  }
+  await context.change(() => ({ to: { state: 'STARTING', phase: 'STARTING_CONTAINER' } }))
+}
+
+/** Writes the newest message of many, one write at a time; a write that fails shows in `done`. */
+function reporter(context: StepContext) {
+  const { clock } = context.parts
+  let last = 0
+  let writing: Promise<unknown> = Promise.resolve()
+  return {
+    say(message: string): void {
+      if (clock.now().getTime() - last < IMAGE_REPORT_EVERY_MS) return
+      last = clock.now().getTime()
+      writing = writing.then(() =>
+        context.change(() => ({ to: { state: 'STARTING', phase: 'PULLING_IMAGE', message } })),
+      )
+      writing.catch(() => undefined)
+    },
+    done: () => writing,
+  }
+}
+
+export async function createNotebook(context: StepContext): Promise<void> {
+  const { parts, notebook } = context
+  const flavor = flavorOf(parts.catalogue, notebook)
+  await createContainer(
+    context,
+    'RUN',
+    {
+      image: imageOf(parts.catalogue, notebook),
+      command: null,
+      env: {
+        ...openEnvironment(parts.vault, notebook),
+        JUPYTER_TOKEN: parts.vault.derive(`editor:${notebook.id}:${notebook.generation + 1}`),
+        CAHIER_NOTEBOOK_ID: notebook.id,
+      },
+      user: NOTEBOOK_USER,
+      cpus: flavor.vcpus * notebook.units,
+      memoryBytes: flavor.memoryBytes * notebook.units,
+      shmBytes: (flavor.memoryBytes * notebook.units) / 2,
+      network: 'notebooks',
+      mounts: mountsOf(context),
+      port: editorOf(parts.catalogue, notebook).port,
+      stdin: false,
+      readOnlyRoot: false,
+    },
+    async (_, tx, at) => {
+      const copies = { notebookId: notebook.id, target: { in: writableTargets(context) } }
+      // From here on the copies may hold what no bucket has.
+      await tx.localCopy.updateMany({ where: { ...copies, written: false }, data: { written: true, writtenSince: at } })
+      await tx.localCopy.updateMany({ where: copies, data: { saveError: null, saveFault: null } })
+      return { events: keptCopies(context) }
+    },
+  )
+}
+
+/** Copies that could not be saved are used as they are: they are newer than the bucket. The user is told. */
+function keptCopies({ notebook }: StepContext): NotebookEvent[] {
+  const kept = notebook.localCopies.filter(({ saveError }) => saveError !== null)
+  if (kept.length === 0) return []
+  const names = kept.map(({ target }) => notebook.volumes.find(({ id }) => id === target)?.mountPath ?? '/workspace')
+  const message = `Started on the local copy of ${names.join(', ')}, which is not saved yet.`
+  return [{ type: 'NotebookWarned', code: 'UNSAVED_DATA', message, dueAt: null }]
+}
+
+function writableTargets({ notebook }: StepContext): string[] {
+  return ['workspace', ...notebook.volumes.filter(({ permission }) => permission !== 'RO').map(({ id }) => id)]
+}
+
+function mountsOf({ notebook }: StepContext): VolumeMount[] {
+  return notebook.localCopies.map(({ target, engineVolume }) => {
+    const volume = notebook.volumes.find(({ id }) => id === target)
+    return {
+      volume: engineVolume,
+      path: volume?.mountPath ?? '/workspace',
+      readOnly: volume?.permission === 'RO',
+    }
+  })
+}
+
+export async function startNotebook(context: StepContext, containerId: string): Promise<void> {
+  const engine = await context.engineUnderLease()
+  await engine.start(containerId)
+}
+
+/** Waits until the editor answers; then the run and its billing period begin, in one transaction. */
+export async function awaitEditor(context: StepContext, containerId: string): Promise<void> {
+  const { parts, notebook, signal } = context
+  const record = notebook.containers.find(({ id }) => id === containerId)
+  if (!record) throw new Error(`Container ${containerId} is not on record`)
+  const { readyPath } = editorOf(parts.catalogue, notebook)
+  const deadline = notebook.phaseStartedAt.getTime() + (PHASE_BUDGET_SECONDS.STARTING_CONTAINER ?? 0) * 1000
+  for (;;) {
+    const status = await parts.engine.inspect(containerId)
+    if (status?.state !== 'running') return
+    const { address } = status
+    if (address && (await editorAnswers(address, readyPath, signal))) return enterRunning(context, record, address)
+    if (parts.clock.now().getTime() > deadline)
+      throw new PhaseFailedError('The editor did not answer within its time after the container had started.')
+    await parts.clock.sleep(PROBE_EVERY_MS, signal)
+    signal.throwIfAborted()
+  }
+}
+
+async function enterRunning(
+  context: StepContext,
+  record: StepContext['notebook']['containers'][number],
+  address: { host: string; port: number },
+): Promise<void> {
+  const { catalogue } = context.parts
+  await context.change(async (notebook, tx, at) => {
+    const limit = Math.min(notebook.maxRunSeconds ?? RUN_LIMIT_SECONDS, RUN_LIMIT_SECONDS)
+    await tx.container.update({ where: { id: record.id }, data: { ...address, lastSeenAliveAt: at } })
+    await openPeriod(tx, catalogue, notebook, record, at)
+    await ring(tx, 'cahier_routes', notebook.id)
+    return {
+      to: { state: 'RUNNING', phase: null },
+      set: { startedAt: at, stopsAt: new Date(at.getTime() + limit * 1000), stoppedAt: null },
+    }
+  })
+}
+
+function imageOf(
+  catalogue: Catalogue,
+  notebook: { framework: string; frameworkVersion: string; editor: string },
+): string {
+  const framework = catalogue.frameworks.find(({ id }) => id === notebook.framework)
+  const version = framework?.versions.find(({ version }) => version === notebook.frameworkVersion)
+  const image = version?.images[notebook.editor]
+  if (!image)
+    throw new PhaseFailedError(
+      `The catalogue has no image for ${notebook.editor} with ${notebook.framework} ${notebook.frameworkVersion} any more.`,
+    )
+  return image
+}
+
+function editorOf(catalogue: Catalogue, notebook: { editor: string }): Editor {
+  return existing(catalogue.editors, notebook.editor, 'editor')
+}
+
+function flavorOf(catalogue: Catalogue, notebook: { flavor: string }): Flavor {
+  return existing(catalogue.flavors, notebook.flavor, 'flavor')
+}
+
+function existing<T extends { id: string }>(items: readonly T[], id: string, what: string): T {
+  const item = items.find((each) => each.id === id)
+  if (!item) throw new PhaseFailedError(`The ${what} ${id} is not in the catalogue any more.`)
+  return item
+}

@@ -1,0 +1,72 @@
+/** The end of the way down: what is safe in the bucket is removed here, and the notebook settles, or is forgotten. */
+import { engineVolumeName } from './containers.ts'
+import type { StepContext } from './context.ts'
+
+/** On to the volumes: the workspace is safe, or cannot be saved now. */
+export async function pushVolumes(context: StepContext): Promise<void> {
+  await context.change(({ endReason, endMessage }) => ({
+    to: { state: 'STOPPING', phase: 'PUSHING_DATA', reason: endReason, message: endMessage },
+  }))
+}
+
+/** Removes the copies that hold nothing of their own. One that was written to and not verified in its bucket stays. */
+export async function removeLocalCopies(context: StepContext): Promise<void> {
+  const { notebook, parts } = context
+  const safe = notebook.localCopies.filter(({ written }) => !written)
+  const engine = await context.engineUnderLease()
+  for (const { engineVolume } of safe) await engine.removeVolume(engineVolume)
+  if (safe.length === notebook.localCopies.length)
+    await engine.removeVolume(engineVolumeName(parts.installation, notebook.id, 'side'))
+  await context.change(async (_, tx) => {
+    await tx.localCopy.deleteMany({
+      where: { notebookId: notebook.id, target: { in: safe.map(({ target }) => target) }, written: false },
+    })
+    return {}
+  })
+}
+
+/** STOPPED, or as the run ended; FAILED or ERROR when something could not be saved, which then also is not deleted. */
+export async function settle(context: StepContext): Promise<void> {
+  const unsaved = context.notebook.localCopies.filter(({ written }) => written)
+  const fault = unsaved.find(({ saveFault }) => saveFault === 'ERROR') ?? unsaved[0]
+  await context.change((notebook, _, at) => ({
+    to: fault
+      ? {
+          state: fault.saveFault === 'ERROR' ? 'ERROR' : 'FAILED',
+          phase: null,
+          reason: fault.saveFault === 'ERROR' ? 'PLATFORM' : 'DATA_ACCESS',
+          message: `Not everything is saved; the files are kept. ${unsaved.map(({ saveError }) => saveError).join(' ')}`,
+        }
+      : {
+          state: settledState(notebook.endState),
+          phase: null,
+          reason: notebook.endReason,
+          message: notebook.endMessage,
+        },
+    set: {
+      stoppedAt: notebook.stoppedAt ?? at,
+      desired: fault ? 'STOPPED' : notebook.desired,
+    },
+  }))
+}
+
+function settledState(endState: string | null): 'STOPPED' | 'FAILED' | 'ERROR' {
+  return endState === 'FAILED' || endState === 'ERROR' ? endState : 'STOPPED'
+}
+
+/** A save that failed is tried again by itself. */
+export async function retrySave(context: StepContext): Promise<void> {
+  await context.change(async (notebook, tx) => {
+    await tx.localCopy.updateMany({ where: { notebookId: notebook.id }, data: { saveError: null, saveFault: null } })
+    return { to: { state: 'STOPPING', phase: 'SAVING_WORKSPACE', message: 'Trying again to save.' } }
+  })
+}
+
+export async function beginDeletion(context: StepContext): Promise<void> {
+  await context.change(() => ({ to: { state: 'DELETING', phase: 'REMOVING', reason: 'USER' } }))
+}
+
+/** Gone from every list; the row stays for the bill and for cursors. The last event of its stream. */
+export async function forget(context: StepContext): Promise<void> {
+  await context.change((_, __, at) => ({ set: { deletedAt: at }, events: [{ type: 'NotebookDeleted' }] }))
+}

@@ -1,0 +1,89 @@
+/**
+ * One controller's work on one notebook, from its claim until there is nothing more to do: look, decide, do one step, look
+ * again. Ends by giving the lease back with the time at which the notebook is due again, or silently when the lease is lost.
+ */
+import { NotFoundError } from '../domain/errors.ts'
+import { nextStep } from '../domain/next-step.ts'
+import { type Claim, releaseLease } from '../store/leases.ts'
+import { changeNotebook, LeaseLostError } from '../store/notebooks.ts'
+import { afterFault, faultOf } from './faults.ts'
+import { type Observation, observe } from './observe.ts'
+import type { ControllerParts } from './parts.ts'
+import { perform } from './perform.ts'
+import { StepContext } from './steps/context.ts'
+
+export class Task {
+  readonly #parts: ControllerParts
+  readonly #claim: Claim
+  readonly #ended = new AbortController()
+  #step = new AbortController()
+
+  constructor(parts: ControllerParts, claim: Claim) {
+    this.#parts = parts
+    this.#claim = claim
+  }
+
+  /** The controller ends, or the lease is lost: the step under way is cut off and nothing more is begun. */
+  end(): void {
+    this.#ended.abort()
+  }
+
+  /** The user may have changed their mind: a start that is not wished any more is cut off at once. */
+  async reconsider(): Promise<void> {
+    const step = this.#step
+    const called = await this.#parts.database.notebook.count({
+      where: { id: this.#claim.notebookId, state: 'STARTING', desired: { not: 'RUNNING' } },
+    })
+    if (called > 0) step.abort()
+  }
+
+  /** Never rejects for a reason of the notebook's; a database that is gone rejects. */
+  async run(): Promise<void> {
+    const { database } = this.#parts
+    try {
+      for (;;) {
+        const rest = await this.#once()
+        if (!rest) continue
+        return await releaseLease(database, this.#claim, rest.wakes, rest.until)
+      }
+    } catch (error) {
+      if (!(error instanceof LeaseLostError || error instanceof NotFoundError)) throw error
+      this.#parts.log.debug({ notebookId: this.#claim.notebookId }, error.message)
+    }
+  }
+
+  /** One look and one step. Answers when to look again, if there is nothing to do before. */
+  async #once(): Promise<{ wakes: number | null; until: Date | null } | null> {
+    if (this.#ended.signal.aborted) return { wakes: null, until: null }
+    this.#step = new AbortController()
+    const signal = AbortSignal.any([this.#ended.signal, this.#step.signal])
+    let name = 'observe'
+    try {
+      const observation = await this.#observe()
+      if (!observation) return { wakes: null, until: null }
+      const step = nextStep(observation.view)
+      if (step.name === 'rest') return { wakes: observation.notebook.wakes, until: step.until }
+      name = step.name
+      await perform(new StepContext(this.#parts, observation, this.#claim.lease, signal), step)
+      return null
+    } catch (error) {
+      if (error instanceof LeaseLostError || error instanceof NotFoundError) throw error
+      return signal.aborted ? null : this.#postpone(error, name)
+    }
+  }
+
+  #observe(): Promise<Observation | null> {
+    return observe(this.#parts.database, this.#parts.engine, this.#claim.notebookId)
+  }
+
+  /** Puts the fault on record; then the notebook is looked at again when its next try is due, or woken. */
+  async #postpone(error: unknown, step: string): Promise<{ wakes: number; until: Date | null } | null> {
+    const { database, log, clock } = this.#parts
+    const { notebookId, lease } = this.#claim
+    const fault = faultOf(error, notebookId, step, log)
+    const after = await changeNotebook(database, notebookId, lease, (notebook, _, at) =>
+      afterFault(notebook, fault, at, clock.random()),
+    )
+    return after.retryAt ? { wakes: after.wakes, until: after.retryAt } : null
+  }
+}
