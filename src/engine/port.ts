@@ -24,6 +24,7 @@ export interface ContainerSpec {
   identity: Identity
   /** An image name as the catalogue has it. */
   image: string
+  /** Replaces entrypoint and command of the image; null leaves both as they are. */
   command: string[] | null
   env: Record<string, string>
   /** uid:gid the process runs as; always without root and capabilities. */
@@ -75,8 +76,8 @@ export interface ImageProgress {
 export interface EngineEvent {
   containerId: string
   notebook: string
-  action: 'started' | 'ended' | 'removed'
-  oomKilled: boolean
+  /** `outOfMemory`: some process in it was killed for memory; the container may well live on. */
+  action: 'started' | 'ended' | 'outOfMemory' | 'removed'
 }
 
 export interface ContainerEngine {
@@ -94,29 +95,34 @@ export interface ContainerEngine {
 
   /** Makes an inert container named after its identity and returns its id. Throws NameTakenError. */
   create(spec: ContainerSpec): Promise<string>
-  /** Starts by id; with `stdin`, writes it and closes. A container that runs already is left as it is. Throws ContainerGoneError. */
+  /** Starts by id; with `stdin`, writes it and closes. A container runs once: one that runs or ended is left as it is. Throws ContainerGoneError. */
   start(id: string, stdin?: string): Promise<void>
   /** Null when no such container is there. */
   inspect(id: string): Promise<ContainerStatus | null>
   /** SIGTERM, `graceSeconds`, SIGKILL; resolves when it ended or is gone. */
   stop(id: string, graceSeconds: number): Promise<void>
-  /** Removes an ended or inert container; gone is fine. A running one is refused unless `force`. */
+  /** Removes an ended or inert container; gone is fine. A running one is refused with an Error unless `force`. */
   remove(id: string, options: { force: boolean }): Promise<void>
   /** Removes an inert container of that very identity, by name, if there is one: what a predecessor made but did not record. */
   removeUnrecorded(identity: Identity): Promise<void>
 
-  /** Lines of stdout from the container's start on, ending when it ends or on abort. Also for one that ended already. */
+  /**
+   * Lines of stdout from the container's start on, ending when it ends, is removed, or on abort. Also for one that ended
+   * already; none for one that is inert or gone.
+   */
   lines(id: string, signal: AbortSignal): AsyncIterable<string>
   /** The last lines of stdout and stderr. Empty when the container is gone. */
   logTail(id: string, lines: number): Promise<string[]>
   /** A file of a container that runs or ended (mounted volumes included); null when there is none. */
   readFile(id: string, path: string): Promise<Buffer | null>
 
+  /** Gone is fine. One that a container mounts, inert and ended ones too, is refused with an Error. */
   removeVolume(name: string): Promise<void>
   volumeIsThere(name: string): Promise<boolean>
 
-  /** Everything of this installation, also ended ones, in one call. */
+  /** Everything of this installation, also ended ones. Of those that run, `startedAt` and `oomKilled` are not told here. */
   list(): Promise<ContainerStatus[]>
+  /** Of this installation, from the first read on. Ends on abort; ends or throws EngineUnavailableError when the engine goes away. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>
 }
 
