@@ -16,7 +16,7 @@ export async function sweep(parts: ControllerParts): Promise<void> {
   const { database, engine } = parts
   const listed = await engine.list()
   const running = listed.filter(({ state }) => state === 'running').map(({ id }) => id)
-  await database.container.updateMany({ where: { id: { in: running } }, data: { lastSeenAliveAt: new Date() } })
+  await database.$executeRaw`UPDATE "Container" SET "lastSeenAliveAt" = now() WHERE "id" = ANY(${running})`
   const ended = await database.container.findMany({
     where: {
       nodeId: engine.nodeId,

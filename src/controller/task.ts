@@ -62,7 +62,7 @@ export class Task {
       const observation = await this.#observe()
       if (!observation) return { wakes: null, until: null }
       const step = nextStep(observation.view)
-      if (step.name === 'rest') return { wakes: observation.notebook.wakes, until: step.until }
+      if (step.name === 'rest') return await this.#rest(observation, step.until)
       name = step.name
       await perform(new StepContext(this.#parts, observation, this.#claim.lease, signal), step)
       return null
@@ -74,6 +74,14 @@ export class Task {
 
   #observe(): Promise<Observation | null> {
     return observe(this.#parts.database, this.#parts.engine, this.#claim.notebookId)
+  }
+
+  /** All is as it should be, so that a fault of before is over. */
+  async #rest({ notebook }: Observation, until: Date | null): Promise<{ wakes: number; until: Date | null }> {
+    const { database } = this.#parts
+    if (notebook.state === 'RUNNING' && notebook.attempts > 0)
+      await changeNotebook(database, notebook.id, this.#claim.lease, () => ({ set: { attempts: 0, retryAt: null } }))
+    return { wakes: notebook.wakes, until }
   }
 
   /** Puts the fault on record; then the notebook is looked at again when its next try is due, or woken. */

@@ -53,10 +53,13 @@ async function createAfresh(context: StepContext, spec: ContainerSpec): Promise<
   }
 }
 
-/** Takes a container whose end is in the books out of the engine, then off the record. */
+/**
+ * Takes a container whose end is in the books out of the engine, then off the record. By force: should a controller that
+ * lost its lease have started it since, that one must not go on.
+ */
 export async function removeContainer(context: StepContext, containerId: string): Promise<void> {
   const engine = await context.engineUnderLease()
-  await engine.remove(containerId, { force: false })
+  await engine.remove(containerId, { force: true })
   await context.change(async (_, tx) => {
     await tx.container.delete({ where: { id: containerId } })
     return {}
