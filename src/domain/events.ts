@@ -26,6 +26,6 @@ export function encodeCursor({ epoch, seq }: Cursor): string {
 
 /** Null when the text is no cursor of ours. */
 export function decodeCursor(text: string): Cursor | null {
-  const match = /^([0-9a-f]+)\.(\d{1,18})$/.exec(Buffer.from(text, 'base64url').toString())
+  const match = /^([0-9a-f]{12})\.(\d{1,18})$/.exec(Buffer.from(text, 'base64url').toString())
   return match ? { epoch: match[1] as string, seq: BigInt(match[2] as string) } : null
 }

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { ConfigError, readConfig } from './config.ts'
+
+test('without an environment Cahier listens on loopback, port 4000, with embedded parts', () => {
+  expect(readConfig({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 4000,
+    publicUrl: 'http://localhost:4000',
+    gatewayDomain: 'notebooks.localhost:4000',
+    databaseUrl: undefined,
+    dockerHost: undefined,
+    objectStore: undefined,
+  })
+})
+
+test.each([
+  [{ PORT: 'x' }, /^PORT: /],
+  [{ PORT: '70000' }, /^PORT: /],
+  [{ DATABASE_URL: 'mysql://x' }, /^DATABASE_URL: "mysql:\/\/x" is not a URL such as postgresql/],
+  [{ DOCKER_HOST: 'nonsense' }, /^DOCKER_HOST: /],
+  [{ S3_ENDPOINT: 'http://s3.example.com' }, /^S3_ENDPOINT: needs S3_ACCESS_KEY and S3_SECRET_KEY/],
+  [{ ENCRYPTION_KEY: 'short' }, /^ENCRYPTION_KEY: is not 32 bytes/],
+])('a wrong value gives one sentence that names the variable: %o', (env, sentence) => {
+  expect(() => readConfig(env)).toThrow(ConfigError)
+  expect(() => readConfig(env)).toThrow(sentence)
+})
+
+test('listening beyond loopback without TLS is refused unless it is accepted in so many words', () => {
+  expect(() => readConfig({ HOST: '0.0.0.0' })).toThrow(/INSECURE_HTTP=1/)
+  expect(readConfig({ HOST: '0.0.0.0', INSECURE_HTTP: '1' }).host).toBe('0.0.0.0')
+})

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import { nextStep, type SeenContainer, type SeenCopy, type View } from './next-step.ts'
+
+const now = new Date('2026-01-01T00:00:00Z')
+const later = new Date('2026-01-01T01:00:00Z')
+
+function view(place: Partial<View>): View {
+  return {
+    now,
+    state: 'STARTING',
+    phase: null,
+    desired: 'RUNNING',
+    restartWished: false,
+    stopsAt: null,
+    holdsCompute: false,
+    retryAt: null,
+    saveRetryAt: null,
+    containers: [],
+    copies: [],
+    ...place,
+  }
+}
+
+const container = (over: Partial<SeenContainer> = {}): SeenContainer => ({
+  id: 'c',
+  role: 'NOTEBOOK',
+  purpose: 'RUN',
+  settled: false,
+  status: 'running',
+  ...over,
+})
+const mover = (purpose: 'PULL' | 'SAVE' | 'PUSH', status: SeenContainer['status']) =>
+  container({ id: 'm', role: 'MOVER', purpose, status })
+const copy = (target: string, written = true, saveFailed = false): SeenCopy => ({ target, written, saveFailed })
+
+test('the way up: reserve, pull, allocate, image, container, editor', () => {
+  const step = (over: Partial<View>) => nextStep(view(over)).name
+  expect(step({ phase: 'QUEUED' })).toBe('reserveNode')
+  expect(step({ phase: 'PULLING_DATA' })).toBe('createMover')
+  expect(step({ phase: 'PULLING_DATA', containers: [mover('PULL', 'inert')] })).toBe('startMover')
+  expect(step({ phase: 'PULLING_DATA', containers: [mover('PULL', 'running')] })).toBe('followMover')
+  expect(step({ phase: 'PULLING_DATA', containers: [mover('PULL', 'ended')] })).toBe('collectMover')
+  expect(step({ phase: 'ALLOCATING' })).toBe('allocate')
+  expect(step({ phase: 'PULLING_IMAGE' })).toBe('provideImage')
+  expect(step({ phase: 'STARTING_CONTAINER' })).toBe('createNotebook')
+  expect(step({ phase: 'STARTING_CONTAINER', containers: [container({ status: 'inert' })] })).toBe('startNotebook')
+  expect(step({ phase: 'STARTING_CONTAINER', containers: [container()] })).toBe('awaitEditor')
+})
+
+test.each(['QUEUED', 'PULLING_DATA', 'ALLOCATING', 'PULLING_IMAGE', 'STARTING_CONTAINER'] as const)(
+  'a stop cancels a start in %s, also while it waits for its next try',
+  (phase) => {
+    const step = nextStep(view({ phase, desired: 'STOPPED', retryAt: later }))
+    expect(step).toEqual({ name: 'leave', because: 'WISH', container: null })
+  },
+)
+
+test('a RUNNING notebook rests until its deadline, and then leaves', () => {
+  const running = view({ state: 'RUNNING', stopsAt: later, containers: [container()] })
+  expect(nextStep(running)).toEqual({ name: 'rest', until: later })
+  expect(nextStep({ ...running, now: later })).toMatchObject({ name: 'leave', because: 'RUN_LIMIT' })
+})
+
+test.each(['ended', 'gone'] as const)('a RUNNING notebook whose container is %s leaves', (status) => {
+  const step = nextStep(view({ state: 'RUNNING', containers: [container({ status })] }))
+  expect(step).toMatchObject({ name: 'leave', because: 'ENDED' })
+})
+
+test('on the way down units are given back only after every container has ended', () => {
+  const stopping = view({ state: 'STOPPING', phase: 'STOPPING_CONTAINER', holdsCompute: true, desired: 'STOPPED' })
+  expect(nextStep({ ...stopping, containers: [container()] }).name).toBe('stopContainer')
+  expect(nextStep({ ...stopping, containers: [container({ status: 'ended' })] }).name).toBe('freeCompute')
+})
+
+test('a local copy that was written to is saved before any copy is removed', () => {
+  const saving = view({
+    state: 'STOPPING',
+    phase: 'SAVING_WORKSPACE',
+    copies: [copy('workspace'), copy('v'), copy('ro', false)],
+  })
+  expect(nextStep(saving)).toEqual({ name: 'createMover', purpose: 'SAVE' })
+  const saved = { ...saving, copies: [copy('workspace', false), copy('v'), copy('ro', false)] }
+  expect(nextStep(saved).name).toBe('pushVolumes')
+  expect(nextStep({ ...saved, phase: 'PUSHING_DATA' })).toEqual({ name: 'createMover', purpose: 'PUSH' })
+  const pushed = { ...saved, phase: 'PUSHING_DATA' as const, copies: [copy('workspace', false), copy('v', false)] }
+  expect(nextStep(pushed).name).toBe('removeLocalCopies')
+  expect(nextStep({ ...pushed, copies: [] }).name).toBe('settle')
+})
+
+test('a copy that could not be saved stays, and the notebook settles with it', () => {
+  const stopping = view({ state: 'STOPPING', phase: 'PUSHING_DATA', copies: [copy('v', true, true)] })
+  expect(nextStep(stopping).name).toBe('settle')
+})
+
+test('a start that was cancelled before anything was written saves nothing', () => {
+  const cancelled = view({ state: 'STOPPING', phase: 'STOPPING_CONTAINER', copies: [copy('workspace', false)] })
+  expect(nextStep(cancelled).name).toBe('removeLocalCopies')
+})
+
+test('a container whose end is in the books is removed before anything else', () => {
+  const step = nextStep(view({ phase: 'ALLOCATING', containers: [container({ settled: true, status: 'ended' })] }))
+  expect(step).toEqual({ name: 'removeContainer', container: 'c' })
+})
+
+test('a failed try waits for its time', () => {
+  expect(nextStep(view({ phase: 'ALLOCATING', retryAt: later }))).toEqual({ name: 'rest', until: later })
+})
+
+test('a notebook at rest with unsaved data tries to save it by itself; others rest for good', () => {
+  const failed = view({ state: 'FAILED', desired: 'STOPPED', copies: [copy('v', true, true)], saveRetryAt: later })
+  expect(nextStep(failed)).toEqual({ name: 'rest', until: later })
+  expect(nextStep({ ...failed, now: later }).name).toBe('retrySave')
+  expect(nextStep({ ...failed, copies: [] })).toEqual({ name: 'rest', until: null })
+})
+
+test('a forced deletion waits until everything is saved, and does not happen when it cannot be', () => {
+  expect(nextStep(view({ state: 'STOPPED', desired: 'DELETED' })).name).toBe('beginDeletion')
+  expect(nextStep(view({ state: 'FAILED', desired: 'DELETED', copies: [copy('v', true, true)] })).name).toBe('rest')
+  expect(nextStep(view({ state: 'DELETING', phase: 'REMOVING' })).name).toBe('forget')
+})
