@@ -1,0 +1,106 @@
+/** A Cahier process of one's own: started as a user would start it, on the parts the test names. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+export interface Cahier {
+  url: string
+  /** The admin's token. */
+  token: string
+  /** What it printed so far. */
+  output: () => string
+  /** kill -9: nothing is said goodbye to. */
+  kill: () => Promise<void>
+  /** Ctrl-C. Answers the exit code. */
+  interrupt: () => Promise<number | null>
+  [Symbol.asyncDispose]: () => Promise<void>
+}
+
+export type Environment = Record<string, string>
+
+/** Resolves when it is ready to be used; rejects with its output when it ends before. */
+export async function startCahier(environment: Environment): Promise<Cahier> {
+  const process = runCahier(environment)
+  await Promise.race([
+    process.printed('Cahier is ready'),
+    process.ended.then(() => process.fail('ended before it was ready')),
+  ])
+  const home = environment.CAHIER_HOME
+  if (!home) throw new Error('A test names its own CAHIER_HOME')
+  return {
+    url: `http://127.0.0.1:${environment.PORT}`,
+    token: (await readFile(join(home, 'admin-token'), 'utf8')).trim(),
+    output: process.output,
+    kill: () => process.signal('SIGKILL').then(() => undefined),
+    interrupt: () => process.signal('SIGINT'),
+    [Symbol.asyncDispose]: () => process.signal('SIGKILL').then(() => undefined),
+  }
+}
+
+/** Runs until it ends by itself: for boots that are refused. */
+export async function cahierThatEnds(environment: Environment): Promise<{ code: number | null; output: string }> {
+  const process = runCahier(environment)
+  return { code: await process.ended, output: process.output() }
+}
+
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (typeof address !== 'object' || !address) throw new Error('no port')
+  return address.port
+}
+
+function runCahier(environment: Environment) {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  const output = collect(child)
+  const fail = (what: string): never => {
+    throw new Error(`Cahier ${what}:\n${output.text()}`)
+  }
+  return {
+    ended,
+    fail,
+    output: output.text,
+    printed: output.contains,
+    async signal(name: NodeJS.Signals): Promise<number | null> {
+      child.kill(name)
+      return ended
+    },
+  }
+}
+
+/** What a process prints, and a promise for a text that it will print. */
+function collect(child: ChildProcess) {
+  let all = ''
+  const waiting = new Set<() => void>()
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      all += text
+      for (const check of waiting) check()
+    })
+  return {
+    text: () => all,
+    contains: (text: string) =>
+      new Promise<void>((resolve) => {
+        const check = () => {
+          if (!all.includes(text)) return
+          waiting.delete(check)
+          resolve()
+        }
+        waiting.add(check)
+        check()
+      }),
+  }
+}
