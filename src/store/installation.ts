@@ -1,6 +1,5 @@
 /** Who this database is, and which nodes it knows. */
 import { randomUUID } from 'node:crypto'
-import type { NodeCapacity } from '../engine/port.ts'
 import type { Database } from './database.ts'
 
 /** The installation's uuid, made with the database's first use. Two processes that start at once agree on one. */
@@ -10,8 +9,14 @@ export async function ensureInstallation(database: Database): Promise<string> {
   return id
 }
 
+interface Capacity {
+  cpus: number
+  memoryBytes: number
+  gpus: { model: string; count: number }[]
+}
+
 /** Puts the node and what it has on record, newest figures first. */
-export async function recordNode(database: Database, id: string, capacity: NodeCapacity): Promise<void> {
+export async function recordNode(database: Database, id: string, capacity: Capacity): Promise<void> {
   const figures = {
     milliCpus: Math.round(capacity.cpus * 1000),
     memoryBytes: BigInt(capacity.memoryBytes),

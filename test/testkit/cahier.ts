@@ -25,27 +25,27 @@ export type Environment = Record<string, string>
 
 /** Resolves when it is ready to be used; rejects with its output when it ends before. */
 export async function startCahier(environment: Environment): Promise<Cahier> {
-  const process = runCahier(environment)
+  const running = runCahier(environment)
   await Promise.race([
-    process.printed('Cahier is ready'),
-    process.ended.then(() => process.fail('ended before it was ready')),
+    running.printed('Cahier is ready'),
+    running.ended.then(() => running.fail('ended before it was ready')),
   ])
   const home = environment.CAHIER_HOME
   if (!home) throw new Error('A test names its own CAHIER_HOME')
   return {
     url: `http://127.0.0.1:${environment.PORT}`,
     token: (await readFile(join(home, 'admin-token'), 'utf8')).trim(),
-    output: process.output,
-    kill: () => process.signal('SIGKILL').then(() => undefined),
-    interrupt: () => process.signal('SIGINT'),
-    [Symbol.asyncDispose]: () => process.signal('SIGKILL').then(() => undefined),
+    output: running.output,
+    kill: () => running.signal('SIGKILL').then(() => undefined),
+    interrupt: () => running.signal('SIGINT'),
+    [Symbol.asyncDispose]: () => running.signal('SIGKILL').then(() => undefined),
   }
 }
 
 /** Runs until it ends by itself: for boots that are refused. */
 export async function cahierThatEnds(environment: Environment): Promise<{ code: number | null; output: string }> {
-  const process = runCahier(environment)
-  return { code: await process.ended, output: process.output() }
+  const running = runCahier(environment)
+  return { code: await running.ended, output: running.output() }
 }
 
 /** A port that is free now. */
