@@ -6,22 +6,6 @@ import { NotFoundError } from './errors.ts'
 
 export type NodeType = 'Project' | 'DataStore' | 'Notebook' | 'Volume' | 'DataSync' | 'BillingPeriod'
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-export function isUuid(text: string): boolean {
-  return UUID.test(text)
-}
-
-export function encodeId(type: NodeType, uuid: string): string {
-  return Buffer.from(`${type}:${uuid}`).toString('base64url')
-}
-
-/** The uuid in an id of that type; null for any other text. */
-export function decodeId(type: NodeType, id: string): string | null {
-  const [name, uuid = ''] = Buffer.from(id, 'base64url').toString().split(':', 2)
-  return name === type && isUuid(uuid) && encodeId(type, uuid) === id ? uuid : null
-}
-
 /** How a NotFoundError names what is not there. */
 const NOUNS: Readonly<Record<NodeType, string>> = {
   Project: 'project',
@@ -30,6 +14,28 @@ const NOUNS: Readonly<Record<NodeType, string>> = {
   Volume: 'volume',
   DataSync: 'data sync',
   BillingPeriod: 'billing period',
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export function encodeId(type: NodeType, uuid: string): string {
+  return Buffer.from(`${type}:${uuid}`).toString('base64url')
+}
+
+/** Null when the text is no id of ours. There is one text for each type and uuid. */
+export function parseId(id: string): { type: NodeType; uuid: string } | null {
+  const [type = '', uuid = ''] = Buffer.from(id, 'base64url').toString().split(':', 2)
+  return isNodeType(type) && UUID.test(uuid) && encodeId(type, uuid) === id ? { type, uuid } : null
+}
+
+function isNodeType(name: string): name is NodeType {
+  return Object.hasOwn(NOUNS, name)
+}
+
+/** The uuid in an id of that type; null for any other text. */
+export function decodeId(type: NodeType, id: string): string | null {
+  const parsed = parseId(id)
+  return parsed?.type === type ? parsed.uuid : null
 }
 
 export function notFound(type: NodeType): NotFoundError {

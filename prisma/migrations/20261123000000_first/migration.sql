@@ -153,6 +153,7 @@ CREATE TABLE "Notebook" (
     "endState" "NotebookState",
     "endReason" "StateReason",
     "endMessage" TEXT,
+    "eventSeq" BIGINT NOT NULL DEFAULT 0,
     "generation" INTEGER NOT NULL DEFAULT 0,
     "nodeId" TEXT,
     "heldMilliCpus" INTEGER NOT NULL DEFAULT 0,
@@ -205,7 +206,6 @@ CREATE TABLE "Container" (
     "port" INTEGER,
     "settled" BOOLEAN NOT NULL DEFAULT false,
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "startedAt" TIMESTAMPTZ(3),
     "lastSeenAliveAt" TIMESTAMPTZ(3),
 
     CONSTRAINT "Container_pkey" PRIMARY KEY ("id")
@@ -345,7 +345,13 @@ CREATE UNIQUE INDEX "Container_notebookId_generation_role_key" ON "Container"("n
 CREATE INDEX "DataSync_notebookId_createdAt_id_idx" ON "DataSync"("notebookId", "createdAt", "id");
 
 -- CreateIndex
+CREATE INDEX "DataSync_volumeId_createdAt_idx" ON "DataSync"("volumeId", "createdAt");
+
+-- CreateIndex
 CREATE INDEX "DataSync_operation_idx" ON "DataSync"("operation");
+
+-- CreateIndex
+CREATE INDEX "DataSync_state_idx" ON "DataSync"("state");
 
 -- CreateIndex
 CREATE INDEX "Event_notebookId_seq_idx" ON "Event"("notebookId", "seq");

@@ -1,0 +1,142 @@
+/**
+ * What a user wishes of a notebook. A settled state is left here, in the wish's own transaction; every other state is left
+ * by the reconciler, which the wish wakes. Nothing here waits for an engine or a store.
+ */
+import { requireRole } from '../access/policy.ts'
+import type { Viewer } from '../access/tokens.ts'
+import { InvalidStateError } from '../domain/errors.ts'
+import { requireId } from '../domain/ids.ts'
+import { isSettled, SETTLED, type State } from '../domain/lifecycle.ts'
+import { holdingOf } from '../domain/quota.ts'
+import type { Notebook } from '../generated/prisma/client.ts'
+import type { Transaction } from '../store/database.ts'
+import { type Change, changeNotebook } from '../store/notebooks.ts'
+import { assertHostable, flavorOf, readNodes } from './flavors.ts'
+import { claimKey, type Repeatable } from './idempotency.ts'
+import type { UseCaseParts } from './parts.ts'
+import { claimQuota } from './quota.ts'
+
+export interface NotebookInput extends Repeatable {
+  notebookId: string
+}
+
+/**
+ * Authorises the viewer, locks the notebook and does what `decide` says; the repeat of an idempotency key changes nothing.
+ * Throws NotFoundError, ForbiddenError, ConflictError, and what `decide` throws.
+ */
+export async function wish(
+  parts: UseCaseParts,
+  viewer: Viewer,
+  mutation: string,
+  input: NotebookInput,
+  decide: (notebook: Notebook, tx: Transaction) => Promise<Change> | Change,
+): Promise<Notebook> {
+  const id = requireId('Notebook', input.notebookId)
+  await requireRole(parts.database, viewer, 'OPERATOR', 'Notebook', id)
+  return changeNotebook(parts.database, id, null, async (notebook, tx) => {
+    const earlier = await claimKey(tx, parts.vault, viewer, mutation, input, id)
+    return earlier ? {} : decide(notebook, tx)
+  })
+}
+
+/** From STOPPED, FAILED or ERROR. Throws also InvalidStateError, QuotaExceededError, FlavorUnavailableError. */
+export function startNotebook(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'startNotebook', input, async (notebook, tx) => {
+    if (!isSettled(notebook.state)) throw refusal(notebook, 'started', SETTLED)
+    const flavor = flavorOf(parts.catalogue, notebook)
+    assertHostable(parts.catalogue, await readNodes(tx), flavor, notebook.units)
+    const held = holdingOf(flavor, notebook.units)
+    await claimQuota(tx, notebook.projectId, held)
+    return { to: { state: 'STARTING', phase: 'QUEUED' }, set: { ...FRESH, ...held }, wake: true }
+  })
+}
+
+/** What a new start forgets of the last one. */
+const FRESH = {
+  desired: 'RUNNING',
+  desiredReason: null,
+  restartWished: false,
+  endState: null,
+  endReason: null,
+  endMessage: null,
+  startedAt: null,
+  stopsAt: null,
+  stoppedAt: null,
+  exitCode: null,
+  oomKilled: null,
+} as const
+
+/** From STARTING or RUNNING; in STOPPING it is accepted and takes back a wished restart. Throws also InvalidStateError. */
+export function stopNotebook(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'stopNotebook', input, (notebook) => {
+    if (isSettled(notebook.state) || notebook.state === 'DELETING')
+      throw refusal(notebook, 'stopped', ['STARTING', 'RUNNING', 'STOPPING'])
+    // Who wished an end first stays on record, and a wished deletion is not taken back.
+    if (notebook.desired !== 'RUNNING') return { set: { restartWished: false }, wake: true }
+    return { set: { desired: 'STOPPED', desiredReason: 'USER', restartWished: false }, wake: true }
+  })
+}
+
+/** From RUNNING. Throws also InvalidStateError. */
+export function restartNotebook(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'restartNotebook', input, (notebook) => {
+    if (notebook.state !== 'RUNNING') throw refusal(notebook, 'restarted', ['RUNNING'])
+    if (notebook.desired !== 'RUNNING')
+      throw new InvalidStateError('The notebook is about to stop and cannot be restarted.', notebook.state, ['RUNNING'])
+    return { set: { restartWished: true }, wake: true }
+  })
+}
+
+export interface DeleteNotebookInput extends NotebookInput {
+  force?: boolean | null | undefined
+}
+
+/**
+ * From a settled state with everything saved; with `force` also from the others, which first stops and saves. A deletion
+ * under way is accepted and goes on. Throws also InvalidStateError.
+ */
+export function deleteNotebook(parts: UseCaseParts, viewer: Viewer, input: DeleteNotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'deleteNotebook', input, async (notebook, tx) => {
+    if (notebook.state === 'DELETING') return {}
+    const set = { desired: 'DELETED', desiredReason: 'USER', restartWished: false } as const
+    if (isSettled(notebook.state)) {
+      if (await hasUnsavedData(tx, notebook))
+        throw new InvalidStateError(
+          'The notebook has data that is not saved yet; save it with retryNotebookSync first.',
+          notebook.state,
+          SETTLED,
+        )
+      return { to: { state: 'DELETING', phase: 'REMOVING', reason: 'USER' }, set, wake: true }
+    }
+    if (!input.force) throw refusal(notebook, 'deleted without force', SETTLED)
+    return { set, wake: true }
+  })
+}
+
+/** From FAILED or ERROR with unsaved data: tries to save it again. Throws also InvalidStateError. */
+export function retryNotebookSync(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'retryNotebookSync', input, async (notebook, tx) => {
+    if (notebook.state !== 'FAILED' && notebook.state !== 'ERROR')
+      throw refusal(notebook, 'saved again', ['FAILED', 'ERROR'])
+    if (!(await hasUnsavedData(tx, notebook)))
+      throw new InvalidStateError('The notebook has no unsaved data.', notebook.state, ['FAILED', 'ERROR'])
+    await tx.localCopy.updateMany({
+      where: { notebookId: notebook.id, written: true },
+      data: { saveError: null, saveFault: null },
+    })
+    return {
+      to: { state: 'STOPPING', phase: 'SAVING_WORKSPACE', reason: 'USER' },
+      set: { desired: 'STOPPED', desiredReason: 'USER', endState: 'STOPPED', endReason: 'USER', endMessage: null },
+      wake: true,
+    }
+  })
+}
+
+async function hasUnsavedData(tx: Transaction, { id }: Notebook): Promise<boolean> {
+  return (await tx.localCopy.count({ where: { notebookId: id, written: true } })) > 0
+}
+
+function refusal({ state }: Notebook, done: string, allowed: readonly State[]): InvalidStateError {
+  const states = allowed.join(', ').replace(/, ([^,]*)$/, ' or $1')
+  return new InvalidStateError(`The notebook is ${state}; it can only be ${done} in ${states}.`, state, allowed)
+}

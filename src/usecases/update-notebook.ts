@@ -1,0 +1,59 @@
+/** What can be changed about a notebook in any state: its name, its labels and its limits. */
+import type { Viewer } from '../access/tokens.ts'
+import { checkLabels, type Label } from '../domain/labels.ts'
+import { RUN_LIMIT_SECONDS } from '../domain/lifecycle.ts'
+import { nameProblem, Problems } from '../domain/problems.ts'
+import type { Notebook } from '../generated/prisma/client.ts'
+import { ring, type Transaction } from '../store/database.ts'
+import { maxRunProblem } from './notebook-spec.ts'
+import { type NotebookInput, wish } from './notebooks.ts'
+import type { UseCaseParts } from './parts.ts'
+
+/** What is missing or null stays as it is, but for `maxRunSeconds`: null takes the notebook's own limit away. */
+export interface UpdateNotebookInput extends NotebookInput {
+  name?: string | null | undefined
+  /** All of them: those that are not named go. */
+  labels?: readonly Label[] | null | undefined
+  autoRestart?: boolean | null | undefined
+  maxRunSeconds?: number | null | undefined
+  publicAccess?: boolean | null | undefined
+}
+
+/** Throws NotFoundError, ForbiddenError, ValidationError and ConflictError. */
+export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: UpdateNotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'updateNotebook', input, async (notebook, tx) => {
+    const { labels } = input
+    check(input)
+    if (labels) await replaceLabels(tx, notebook, labels)
+    if (typeof input.publicAccess === 'boolean') await ring(tx, 'cahier_routes', notebook.id)
+    return {
+      set: {
+        ...(input.name ? { name: input.name } : {}),
+        ...(typeof input.autoRestart === 'boolean' ? { autoRestart: input.autoRestart } : {}),
+        ...(typeof input.publicAccess === 'boolean' ? { publicAccess: input.publicAccess } : {}),
+        ...(input.maxRunSeconds === undefined ? {} : limit(notebook, input.maxRunSeconds)),
+      },
+      // A deadline may have moved.
+      wake: true,
+    }
+  })
+}
+
+function check(input: UpdateNotebookInput): void {
+  const problems = new Problems()
+  if (typeof input.name === 'string') problems.note('name', nameProblem(input.name))
+  checkLabels(input.labels ?? [], problems)
+  problems.note('maxRunSeconds', maxRunProblem(input.maxRunSeconds))
+  problems.throwIfAny()
+}
+
+async function replaceLabels(tx: Transaction, { id }: Notebook, labels: readonly Label[]): Promise<void> {
+  await tx.notebookLabel.deleteMany({ where: { notebookId: id } })
+  await tx.notebookLabel.createMany({ data: labels.map((label) => ({ ...label, notebookId: id })) })
+}
+
+/** The limit, and the deadline of a run under way. */
+function limit({ state, startedAt }: Notebook, maxRunSeconds: number | null) {
+  if (state !== 'RUNNING' || !startedAt) return { maxRunSeconds }
+  return { maxRunSeconds, stopsAt: new Date(startedAt.getTime() + (maxRunSeconds ?? RUN_LIMIT_SECONDS) * 1000) }
+}
