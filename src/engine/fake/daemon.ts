@@ -1,0 +1,143 @@
+/**
+ * The world behind the fake engine: containers, volumes, images and events, which outlive any control plane. A test holds it
+ * and gives its commands here; the control plane sees no more of it than the port.
+ */
+import {
+  ContainerGoneError,
+  type ContainerSpec,
+  type ContainerStatus,
+  type EngineEvent,
+  EngineUnavailableError,
+  type Identity,
+  NameTakenError,
+  type NodeCapacity,
+} from '../port.ts'
+import { type Exit, FakeContainer, type Program } from './container.ts'
+import { Faults } from './faults.ts'
+import type { FakeVolume } from './files.ts'
+import { FakeImages } from './images.ts'
+import { closeOnAbort, Inbox } from './inbox.ts'
+import { moverThat, notebook } from './programs.ts'
+
+export interface FakeDaemonParts {
+  now: () => Date
+  /** Ids of the images that are there from the start. */
+  images: Iterable<string>
+}
+
+export class FakeDaemon {
+  readonly faults = new Faults()
+  readonly images: FakeImages
+  readonly volumes = new Map<string, FakeVolume>()
+
+  /** What containers run, by role. A test replaces them at any time, for containers started after that. */
+  programs: Record<Identity['role'], Program> = { mover: moverThat(), notebook }
+  /** Where the published port of every running notebook leads. */
+  address: ContainerStatus['address'] = null
+  capacity: NodeCapacity = { cpus: 8, memoryBytes: 64 * 2 ** 30, gpus: [] }
+
+  readonly #now: () => Date
+  readonly #containers = new Map<string, FakeContainer>()
+  readonly #subscribers = new Map<Inbox<EngineEvent>, string>()
+  #made = 0
+  #eventsToLose = 0
+
+  constructor({ now, images }: FakeDaemonParts) {
+    this.#now = now
+    this.images = new FakeImages(images)
+  }
+
+  /** Throws NameTakenError, ImageError. */
+  create(spec: ContainerSpec): string {
+    this.images.demand(spec.image)
+    if (this.named(spec.identity)) throw new NameTakenError('There is a container of this identity already.')
+    this.#made += 1
+    const id = `fake-${this.#made}`
+    const announce = (action: EngineEvent['action']) => this.#announce(id, spec.identity, action)
+    const volumeOf = (name: string) => this.#volumeOf(name)
+    this.#containers.set(id, new FakeContainer({ id, spec, now: this.#now, volumeOf, announce }))
+    return id
+  }
+
+  #volumeOf(name: string): FakeVolume {
+    const volume = this.volumes.get(name) ?? new Map()
+    this.volumes.set(name, volume)
+    return volume
+  }
+
+  /** Throws ContainerGoneError. */
+  start(id: string, stdin: string | null): void {
+    const container = this.find(id)
+    if (!container) throw new ContainerGoneError(`There is no container ${id}.`)
+    container.start(this.programs[container.spec.identity.role], stdin)
+  }
+
+  find(id: string): FakeContainer | undefined {
+    return this.#containers.get(id)
+  }
+
+  named(identity: Identity): FakeContainer | undefined {
+    return this.all(identity.installation).find(
+      ({ spec: { identity: other } }) =>
+        other.notebook === identity.notebook &&
+        other.generation === identity.generation &&
+        other.role === identity.role,
+    )
+  }
+
+  all(installation: string): FakeContainer[] {
+    return [...this.#containers.values()].filter(({ spec }) => spec.identity.installation === installation)
+  }
+
+  removeVolume(name: string): void {
+    const isMounted = [...this.#containers.values()].some(({ spec }) =>
+      spec.mounts.some(({ volume }) => volume === name),
+    )
+    if (isMounted) throw new Error(`The volume ${name} is mounted in a container.`)
+    this.volumes.delete(name)
+  }
+
+  subscribe(installation: string, signal: AbortSignal): Inbox<EngineEvent> {
+    const inbox = new Inbox<EngineEvent>()
+    this.#subscribers.set(inbox, installation)
+    signal.addEventListener('abort', () => this.#subscribers.delete(inbox), { once: true })
+    closeOnAbort(inbox, signal)
+    return inbox
+  }
+
+  #announce(containerId: string, { installation, notebook }: Identity, action: EngineEvent['action']): void {
+    if (this.#eventsToLose > 0) {
+      this.#eventsToLose -= 1
+      return
+    }
+    for (const [inbox, theirs] of this.#subscribers)
+      if (theirs === installation) inbox.push({ containerId, notebook, action })
+  }
+
+  /** A running container ends: its process exits, or is killed by whoever is not the control plane. */
+  end(id: string, exit: Exit): void {
+    this.find(id)?.end(exit)
+  }
+
+  /** Removes a container in whatever state, as `docker rm -f` does. */
+  remove(id: string): void {
+    const container = this.find(id)
+    if (!container) return
+    container.kill()
+    this.#containers.delete(id)
+    this.#announce(id, container.spec.identity, 'removed')
+  }
+
+  /** Nobody hears of the next events. */
+  loseEvents(count: number): void {
+    this.#eventsToLose = count
+  }
+
+  /** Breaks every stream of lines and events that is open. */
+  breakStreams(): void {
+    for (const inbox of this.#subscribers.keys())
+      inbox.close(new EngineUnavailableError('The connection to the engine broke.'))
+    this.#subscribers.clear()
+    for (const container of this.#containers.values()) container.breakStreams()
+  }
+}
