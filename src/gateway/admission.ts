@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../domain/clock.ts'
 import { OriginCookie } from './cookies.ts'
 import { Memo } from './memo.ts'
-import { type Address, type GatewayDomain, isOwnRequest } from './origin.ts'
+import { type Address, followsLink, type GatewayDomain, isOwnRequest } from './origin.ts'
 import type { Route, Routes } from './routes.ts'
 import { SESSION_SECONDS, type Sessions } from './sessions.ts'
 
@@ -50,7 +50,7 @@ export class Admission {
   async judge(req: IncomingMessage, address: Address): Promise<Verdict> {
     const token = bearerToken(req)
     // A token is brought on purpose; a cookie, or the mere place in a network, lends itself to any page.
-    if (!token && !isOwnRequest(req, this.#domain.originOf(address))) return { kind: 'foreign' }
+    if (!token && !isOwnRequest(req, this.#domain.originOf(address)) && !followsLink(req)) return { kind: 'foreign' }
     const route = await this.#routes.routeOf(address.notebookId)
     if (route?.publicAccess && !token) return { kind: 'open', route }
     const viewer = token ? await this.#viewerByToken(token) : await this.#viewerBySession(req, address)

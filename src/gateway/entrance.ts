@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Editor } from '../domain/catalogue.ts'
 import type { Admission } from './admission.ts'
 import { type Answer, wantsPage } from './answer.ts'
-import { type Address, type GatewayDomain, isOwnRequest, localPath } from './origin.ts'
+import { type Address, type GatewayDomain, isOwnRequest, localUrl } from './origin.ts'
 import * as pages from './pages.ts'
 import type { Target } from './routes.ts'
 import { signInUrl } from './sign-in.ts'
@@ -59,20 +59,15 @@ export class Entrance {
   }
 
   #beginSession(req: IncomingMessage, address: Address, query: URLSearchParams): Answer {
-    const to = localPath(query.get('to'), this.#domain.originOf(address))
+    const to = localUrl(query.get('to'), this.#domain.originOf(address))
     const cookie = req.method === 'GET' ? this.#admission.redeem(address, query.get('code') ?? '') : null
     // A code that was used or is too old may be a page that was loaded again; whoever has a session is let in with it.
     return pages.redirect(to, cookie ? { 'Set-Cookie': cookie } : {})
   }
 
   #endSession(req: IncomingMessage, address: Address): Answer {
-    const site = req.headers['sec-fetch-site']
     // A link from elsewhere is refused too: nobody else signs a visitor out.
-    if (
-      !isOwnRequest(req, this.#domain.originOf(address)) ||
-      (site !== undefined && site !== 'same-origin' && site !== 'none')
-    )
-      return pages.foreignOrigin()
+    if (!isOwnRequest(req, this.#domain.originOf(address))) return pages.foreignOrigin()
     return pages.signedOut(signInUrl(this.#domain, null, '/'), this.#admission.signOut(address))
   }
 }

@@ -75,22 +75,25 @@ function nameOf(host: string): string {
 }
 
 /**
- * Whether a request that brings no credentials of its own, but what a browser adds by itself, was made by a page of this
- * very origin or by the person at the browser. Others may follow a link to it, and nothing else: neither write, nor open
- * a WebSocket, nor load it as a part of their pages.
+ * Whether a request was made by a page of this very origin, or by the person at the browser. What a browser adds by itself,
+ * a cookie for one, is to be trusted on such a request only.
  */
 export function isOwnRequest(req: IncomingMessage, origin: string): boolean {
-  const { origin: from, upgrade } = req.headers
+  const from = req.headers.origin
   const site = req.headers['sec-fetch-site']
-  const writes = upgrade !== undefined || !SAFE_METHODS.has(req.method ?? '')
   if (from !== undefined && from !== origin) return false
-  if (site === undefined || site === 'same-origin' || site === 'none') return true
-  return !writes && req.headers['sec-fetch-mode'] === 'navigate' && req.headers['sec-fetch-dest'] === 'document'
+  return site === undefined || site === 'same-origin' || site === 'none'
 }
 
-/** `to` where it is a path of `origin`, else `/`: whatever else it may look like to a browser, it leads nowhere else. */
-export function localPath(to: string | null, origin: string): string {
-  if (!to?.startsWith('/')) return '/'
-  const url = URL.parse(to, origin)
-  return url?.origin === origin ? `${url.pathname}${url.search}${url.hash}` : '/'
+/** Whether someone follows a link: the only thing that a page of another origin may make a browser do here. */
+export function followsLink(req: IncomingMessage): boolean {
+  const { origin, upgrade } = req.headers
+  const navigates = req.headers['sec-fetch-mode'] === 'navigate' && req.headers['sec-fetch-dest'] === 'document'
+  return navigates && SAFE_METHODS.has(req.method ?? '') && origin === undefined && upgrade === undefined
+}
+
+/** The absolute URL of `to` where it is a path of `origin`, else that of `/`: whatever it may look like, it leads nowhere else. */
+export function localUrl(to: string | null, origin: string): string {
+  const url = to?.startsWith('/') ? URL.parse(to, origin) : null
+  return url?.origin === origin ? url.href : `${origin}/`
 }

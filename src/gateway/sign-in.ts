@@ -11,7 +11,7 @@ import type { Access, Viewer } from './admission.ts'
 import { type Answer, send } from './answer.ts'
 import { OriginCookie } from './cookies.ts'
 import { readForm } from './form.ts'
-import { type Address, GatewayDomain, isOwnRequest, localPath, parseLabel } from './origin.ts'
+import { type Address, GatewayDomain, isOwnRequest, parseLabel } from './origin.ts'
 import * as pages from './pages.ts'
 import { SESSION_SECONDS, Sessions } from './sessions.ts'
 
@@ -57,11 +57,10 @@ export function createSignIn(parts: SignInParts): SignIn {
     const address = parseLabel(wish.get('notebook') ?? '')
     if (!address || !(await access.mayOpen(viewer, address.notebookId)))
       return pages.signInForm(wish, 404, 'There is no such notebook, or it is not yours.')
-    const origin = domain.originOf(address)
-    const url = new URL('/.cahier/session', origin)
+    const url = new URL('/.cahier/session', domain.originOf(address))
     url.search = new URLSearchParams({
       code: sessions.issueCode(address.label, viewer.tokenId),
-      to: localPath(wish.get('to'), origin),
+      to: wish.get('to') ?? '/',
     }).toString()
     return pages.redirect(url.href, headers)
   }

@@ -27,6 +27,8 @@ export function tunnel(req: IncomingMessage, socket: Socket, head: Buffer, passa
   })
   let answered = false
   socket.on('close', () => outgoing.destroy())
+  // Nobody reads from it before the notebook agreed, and the end of what is not read is not heard.
+  socket.on('end', () => finish(socket)).read(0)
   outgoing.on('upgrade', (answer, upstream: Socket, upstreamHead) => {
     answered = true
     if (socket.destroyed) {
@@ -39,6 +41,7 @@ export function tunnel(req: IncomingMessage, socket: Socket, head: Buffer, passa
     socket.write(upstreamHead)
     upstream.write(head)
     upstream.on('error', (error) => passage.logger.debug({ err: error }, 'a WebSocket of a notebook broke'))
+    upstream.on('end', () => finish(upstream))
     join(socket, upstream)
     join(upstream, socket)
   })
@@ -58,7 +61,6 @@ function join(from: Socket, to: Socket): void {
   from.setNoDelay(true)
   from.setKeepAlive(true, KEEP_ALIVE_MS)
   from.pipe(to)
-  from.on('end', () => finish(from))
   from.on('close', () => finish(to))
 }
 

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { StillClock } from '../../test/gateway/world.ts'
+import { type FreshDatabase, freshDatabase } from '../../test/testkit/database.ts'
+import { type RouteChanges, RouteTable } from './routes.ts'
+
+class Announcements implements RouteChanges {
+  readonly listeners = new Set<(notebookId: string) => void>()
+
+  subscribe(_channel: 'cahier_routes', changed: (notebookId: string) => void): () => void {
+    this.listeners.add(changed)
+    return () => this.listeners.delete(changed)
+  }
+
+  announce(notebookId: string): void {
+    for (const listener of this.listeners) listener(notebookId)
+  }
+}
+
+let fresh: FreshDatabase
+let clock: StillClock
+let changes: Announcements
+let table: RouteTable
+let notebookId: string
+
+beforeEach(async () => {
+  fresh = await freshDatabase()
+  clock = new StillClock()
+  changes = new Announcements()
+  table = new RouteTable({ database: fresh.database, changes, clock })
+  await fresh.database.engineNode.create({ data: { id: 'node', milliCpus: 1, memoryBytes: 1n } })
+  const project = await fresh.database.project.create({ data: { name: 'p' } })
+  const notebook = await fresh.database.notebook.create({
+    data: {
+      projectId: project.id,
+      name: 'quiet heron',
+      editor: 'jupyterlab',
+      framework: 'python',
+      frameworkVersion: '3.13',
+      flavor: 'ai1-1-cpu',
+      units: 1,
+      state: 'RUNNING',
+    },
+  })
+  notebookId = notebook.id
+})
+afterEach(async () => {
+  table.close()
+  await fresh[Symbol.asyncDispose]()
+})
+
+async function addContainer(generation: number, change: { settled?: boolean; role?: 'MOVER' } = {}): Promise<void> {
+  await fresh.database.container.create({
+    data: {
+      id: randomUUID(),
+      notebookId,
+      generation,
+      role: 'NOTEBOOK',
+      purpose: 'RUN',
+      nodeId: 'node',
+      host: '127.0.0.1',
+      port: 10_000 + generation,
+      ...change,
+    },
+  })
+}
+
+test('a running notebook is reached at its newest container that has not ended', async () => {
+  await addContainer(1)
+  await addContainer(2)
+  await addContainer(3, { settled: true })
+  await addContainer(4, { role: 'MOVER' })
+  expect(await table.routeOf(notebookId)).toMatchObject({
+    notebookId,
+    name: 'quiet heron',
+    state: 'RUNNING',
+    publicAccess: false,
+    target: { host: '127.0.0.1', port: 10_002, generation: 2 },
+  })
+})
+
+test('a notebook that does not run is reached nowhere, whatever containers there are', async () => {
+  await addContainer(1)
+  await fresh.database.notebook.update({
+    where: { id: notebookId },
+    data: { state: 'STOPPING', phase: 'SAVING_WORKSPACE' },
+  })
+  expect(await table.routeOf(notebookId)).toMatchObject({ state: 'STOPPING', phase: 'SAVING_WORKSPACE', target: null })
+})
+
+test('what is deleted or was never there has no route', async () => {
+  await fresh.database.notebook.update({ where: { id: notebookId }, data: { deletedAt: new Date() } })
+  expect(await table.routeOf(notebookId)).toBeNull()
+  expect(await table.routeOf(randomUUID())).toBeNull()
+})
+
+test('a change is seen at once when it is announced, and within a second when it is not', async () => {
+  const rename = (name: string) => fresh.database.notebook.update({ where: { id: notebookId }, data: { name } })
+  const name = async () => (await table.routeOf(notebookId))?.name
+  await name()
+  await rename('announced')
+  changes.announce(notebookId)
+  expect(await name()).toBe('announced')
+  await rename('unheard')
+  clock.pass(1_000)
+  expect(await name()).toBe('unheard')
+})
+
+test('a closed table listens no more', () => {
+  table.close()
+  expect(changes.listeners.size).toBe(0)
+})
