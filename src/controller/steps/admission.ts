@@ -1,16 +1,20 @@
 /** QUEUED and ALLOCATING: units are reserved on a node in one transaction; from then on they are the notebook's. */
 import type { Transaction } from '../../store/database.ts'
+import { wakeQueue } from '../../store/leases.ts'
 import { engineVolumeName } from './containers.ts'
 import type { StepContext } from './context.ts'
 
 /** How long a queued notebook waits before it looks again by itself, in ms. A release of units wakes it at once. */
 const QUEUE_POLL_MS = 5000
 
-/** Reserves the notebook's units on the node, first come first served within its project, or lets it wait. */
+/**
+ * Reserves the notebook's units on the node, first come first served within its project, or lets it wait. Who waits behind
+ * it looks again.
+ */
 export async function reserveNode(context: StepContext): Promise<void> {
   const { parts, notebook } = context
   const nodeId = parts.engine.nodeId
-  await context.change(async (row, tx, at) => {
+  const after = await context.change(async (row, tx, at) => {
     const fits = !(await hasElder(tx, row)) && (await hasRoom(context, tx))
     if (!fits)
       return {
@@ -28,6 +32,7 @@ export async function reserveNode(context: StepContext): Promise<void> {
     })
     return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId } }
   })
+  if (after.nodeId) await wakeQueue(parts.database)
 }
 
 async function hasElder(tx: Transaction, notebook: { id: string; projectId: string; phaseStartedAt: Date }) {

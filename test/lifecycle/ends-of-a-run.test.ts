@@ -1,0 +1,44 @@
+/** However a run ends, its data is saved before the notebook settles, and who ended it is on record. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sweep } from '../../src/controller/sweep.ts'
+import { isSettled, type World, world } from './world.ts'
+
+let w: World
+beforeEach(async () => {
+  w = await world()
+})
+afterEach(() => w[Symbol.asyncDispose]())
+
+describe('however a run ends, its data is saved, and who ended it is on record', () => {
+  test.each([
+    ['exit 0', { code: 0, oomKilled: false }, { state: 'STOPPED', reason: 'EXITED', exitCode: 0 }],
+    ['exit 3', { code: 3, oomKilled: false }, { state: 'FAILED', reason: 'EXITED', exitCode: 3 }],
+    ['out of memory', { code: 137, oomKilled: true }, { state: 'FAILED', reason: 'OUT_OF_MEMORY', oomKilled: true }],
+    ['exit 0 after a child ran out of memory', { code: 0, oomKilled: true }, { state: 'STOPPED', reason: 'EXITED' }],
+  ])('%s', async (_, exit, expected) => {
+    w.control()
+    const id = await w.running(['RW'])
+    w.daemon.end(await w.containerOf(id), exit)
+    await w.wake(id)
+    expect(await w.until(id, isSettled)).toMatchObject(expected)
+    expect(await w.transitions(id)).toEqual(expect.arrayContaining(['SAVING_WORKSPACE', 'PUSHING_DATA']))
+    expect(await w.periods(id)).toMatchObject([{ endSource: 'ENGINE', minutes: 1 }])
+    await w.expectNothingLeft()
+  })
+
+  test('a container removed from outside is noticed by the sweep, and billed until it was last seen alive', async () => {
+    w.control()
+    const id = await w.running()
+    w.daemon.remove(await w.containerOf(id))
+    await sweep(w.parts)
+    expect(await w.until(id, isSettled)).toMatchObject({ state: 'FAILED', reason: 'CONTAINER_LOST' })
+    expect(await w.periods(id)).toMatchObject([{ endSource: 'LIVENESS', minutes: 1 }])
+    await w.expectNothingLeft()
+  })
+
+  test('the run limit', async () => {
+    w.control()
+    const { id } = await w.notebook([], { maxRunSeconds: 1 })
+    expect(await w.until(id, isSettled)).toMatchObject({ state: 'STOPPED', reason: 'RUN_LIMIT' })
+  })
+})
