@@ -168,7 +168,7 @@ describe('the Docker engine', () => {
     const knock = (address: string) => [
       'node',
       '-e',
-      `fetch("http://${address}:8080", { signal: AbortSignal.timeout(1500) }).then((r) => r.text()).catch(() => "silence").then((answer) => process.exit(console.log(answer)))`,
+      `fetch("http://${address}:8080", { signal: AbortSignal.timeout(1500) }).then((r) => r.text()).catch(() => "silence").then((answer) => { console.log(answer); process.exit() })`,
     ]
     const inside = async (id: string) => {
       const { NetworkSettings } = await docker.getContainer(id).inspect()

@@ -6,5 +6,6 @@ export function connectDocker(dockerHost: string): Dockerode {
   const { protocol, hostname, port, pathname } = new URL(dockerHost)
   // Without a host given, dockerode would take one from the environment.
   if (protocol === 'unix:') return new Dockerode({ socketPath: pathname, host: undefined, protocol: 'http' })
-  return new Dockerode({ host: hostname, port: port || 2375, protocol: protocol === 'https:' ? 'https' : 'http' })
+  const isTls = protocol === 'https:'
+  return new Dockerode({ host: hostname, port: port || (isTls ? 2376 : 2375), protocol: isTls ? 'https' : 'http' })
 }
