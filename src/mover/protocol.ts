@@ -20,6 +20,8 @@ export const EXIT = {
   STORE: 69,
   /** A fault of the mover itself. */
   BUG: 70,
+  /** Ended by SIGTERM or SIGINT, within 2 s. The target under way leaves no result; taken again, it goes on from there. */
+  CANCELLED: 143,
 } as const
 
 /** Where a mover container finds things. The image has these directories, owned by 42420, so that new volumes inherit the owner. */

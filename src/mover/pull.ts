@@ -1,0 +1,234 @@
+/**
+ * Brings a volume or the workspace up to its bucket.
+ *
+ * 1. List: walk, manifest and listing are merged; `pull-rules.ts` decides each path, and the steps go to a file, in
+ *    order. Now the totals are known, and whether the disk can hold them.
+ * 2. Remove what the bucket no longer has, so that files and folders may take each other's place.
+ * 3. Fetch, many at once, each aside and renamed into place; their records are written in order as the next manifest.
+ * 4. Publish the manifest.
+ *
+ * Killed anywhere, the next run begins again at 1: files that were renamed into place are in the recovered manifest, or
+ * are known by their bytes. A file that changes here between 1 and 3 is not touched: the object is laid beside it.
+ */
+import { fetchAside, settle } from './download.ts'
+import { agreed, type LocalEntry, type ManifestEntry, type RemoteObject } from './entry.ts'
+import { openListing } from './listing.ts'
+import { fromDate, fromMetadata } from './metadata.ts'
+import { besidePath, isInTheWay } from './names.ts'
+import { inOrder } from './parallel.ts'
+import { decidePull, type PullRules, type PullStep } from './pull-rules.ts'
+import { TargetFailure } from './report.ts'
+import { Shadows } from './shadows.ts'
+import { Spool } from './spool.ts'
+import { StoreError } from './store.ts'
+import { FILES_IN_FLIGHT, isMirror, RESULTS_WAITING, STEPS_FILE, type Sync, sightings } from './sync.ts'
+import { codeOf } from './tree.ts'
+
+interface PullPlan {
+  steps: Spool<PullStep>
+  shadows: Shadows
+  hasRemovals: boolean
+  /** To be fetched, in all. */
+  bytes: number
+}
+
+/** Throws what ends the sync: TargetFailure, StoreError, the abort signal's reason, or a bug. */
+export async function pull(sync: Sync): Promise<void> {
+  refuseWhatIsInTheWay(sync)
+  sync.tree.prepareAside()
+  const steps = await Spool.create<PullStep>(sync.side(STEPS_FILE))
+  try {
+    const plan = await list(sync, steps)
+    if (plan.hasRemovals) await removeWhatIsGone(sync, plan)
+    await fetchAll(sync, plan)
+  } finally {
+    sync.tree.discardAside()
+    await steps.remove()
+  }
+}
+
+/** Other volumes are mounted at the reserved paths: only folders may lie there and above. */
+function refuseWhatIsInTheWay({ tree, target }: Sync): void {
+  for (const place of target.reserved) {
+    const names = place.split('/')
+    for (let depth = 1; depth <= names.length; depth++) {
+      const path = names.slice(0, depth).join('/')
+      const found = tree.stat(path)
+      if (!found) break
+      if (found.type !== 'directory') throw inTheWay(path, place)
+    }
+  }
+}
+
+function inTheWay(path: string, place: string): TargetFailure {
+  return new TargetFailure('data', `"${path}" is in the way: a volume is to be mounted at "${place}".`)
+}
+
+async function list(sync: Sync, steps: Spool<PullStep>): Promise<PullPlan> {
+  const { target, report, progress, content, store } = sync
+  const listing = await openListing(store, target.source.prefix, target.reserved, (path, message) =>
+    report.fail(path, message, 'told'),
+  )
+  if (listing.bucketMissing && isMirror(target))
+    throw new StoreError('bucket-missing', `There is no bucket "${target.source.bucket}" to read from.`)
+  const rules: PullRules = {
+    isMirror: isMirror(target),
+    deletionsStay: target.kind === 'workspace' || target.permission === 'RWD',
+    bucketMissing: listing.bucketMissing,
+  }
+  const plan: PullPlan = { steps, shadows: new Shadows(), hasRemovals: false, bytes: 0 }
+  let files = 0
+  let growth = 0
+  for await (const sighting of sightings(sync, listing.objects)) {
+    const { path, local, remote } = sighting
+    const [place] = remote ? target.reserved.filter((reserved) => isInTheWay(path, [reserved])) : []
+    if (place) throw inTheWay(path, place)
+    const step = await decidePull(sighting, rules, content)
+    const bytes = step?.do === 'get' || step?.do === 'beside' ? step.remote.size : 0
+    if (remote) plan.bytes -= plan.shadows.see(path, bytes)
+    if (!step) continue
+    plan.bytes += bytes
+    growth += bytes - (step.do === 'get' ? (local?.size ?? 0) : 0)
+    if (step.do === 'remove') plan.hasRemovals = true
+    if (step.do === 'fail') report.fail(path, step.message, 'told')
+    else files++
+    await steps.write(step)
+  }
+  await steps.close()
+  progress.totals(files + progress.counters.filesFailed, plan.bytes)
+  if (growth > sync.tree.freeBytes()) throw diskFull(sync, plan)
+  return plan
+}
+
+function diskFull(sync: Sync, plan: PullPlan): TargetFailure {
+  const needed = plan.bytes - sync.progress.counters.bytesDone
+  return new TargetFailure(
+    'data',
+    `The disk is full: ${mebibytes(needed)} more are needed, ${mebibytes(sync.tree.freeBytes())} are free.`,
+  )
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+}
+
+async function removeWhatIsGone(sync: Sync, { steps }: PullPlan): Promise<void> {
+  const { tree, target, progress, signal } = sync
+  const folders: string[] = []
+  for await (const step of steps.read()) {
+    if (step.do !== 'remove') continue
+    signal.throwIfAborted()
+    if (step.path.endsWith('/')) folders.push(step.path)
+    else if (!isMirror(target) && !isSame(tree.stat(step.path), step.local)) progress.add('filesSkipped')
+    else {
+      tree.removeFile(step.path)
+      progress.add('filesDeleted')
+      // Of a volume's folders the bucket knows nothing: one that becomes empty goes with its last file.
+      if (target.kind === 'volume') removeEmptyFolders(sync, step.path)
+    }
+  }
+  for (const path of folders.reverse()) {
+    tree.removeFolder(path)
+    progress.add('filesDeleted')
+  }
+}
+
+function removeEmptyFolders({ tree }: Sync, path: string): void {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))
+    if (!tree.removeFolder(path.slice(0, end + 1))) return
+}
+
+async function fetchAll(sync: Sync, plan: PullPlan): Promise<void> {
+  const { manifest, report, abort } = sync
+  const draft = await manifest.draft()
+  const bounds = { width: FILES_IN_FLIGHT, window: RESULTS_WAITING, abort }
+  try {
+    for await (const entry of inOrder(plan.steps.read(), bounds, (step) => attempt(step)))
+      if (entry) await draft.write(entry)
+  } catch (error) {
+    await draft.close()
+    throw error
+  }
+  await manifest.publish(draft)
+
+  async function attempt(step: PullStep): Promise<ManifestEntry | null> {
+    try {
+      return await carryOut(sync, plan, step)
+    } catch (error) {
+      if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') throw diskFull(sync, plan)
+      report.take(step.path, error, 'told')
+      return 'base' in step ? step.base : null
+    }
+  }
+}
+
+/** Answers what is to be recorded. */
+async function carryOut(sync: Sync, { shadows }: PullPlan, step: PullStep): Promise<ManifestEntry | null> {
+  const { progress, report } = sync
+  switch (step.do) {
+    case 'keep':
+      progress.add('filesSkipped')
+      return step.entry
+    case 'remove':
+      return null
+    case 'fail':
+      return step.base
+    case 'folder':
+      return makeFolder(sync, step.remote)
+    case 'get':
+    case 'beside':
+      if (!shadows.hides(step.path)) return fetch(sync, step)
+      report.fail(
+        step.path,
+        'Other objects lie below this name: no file system has both a file and a folder of it.',
+        'told',
+      )
+      return null
+  }
+}
+
+async function makeFolder(sync: Sync, remote: RemoteObject): Promise<ManifestEntry> {
+  const { tree, store, target, progress } = sync
+  const head = target.kind === 'workspace' ? await store.head(target.source.prefix + remote.path) : null
+  const { mode } = fromMetadata(remote.path, head?.metadata ?? {}, new Date(remote.modified))
+  const local = tree.makeFolder(remote.path, mode)
+  progress.add('filesDone')
+  return agreed(local, remote)
+}
+
+async function fetch(sync: Sync, step: Extract<PullStep, { do: 'get' | 'beside' }>): Promise<ManifestEntry | null> {
+  const { tree, target, progress, report } = sync
+  const fetched = await fetchAside(sync, step.remote)
+  if (!fetched) {
+    progress.resize(-step.remote.size)
+    progress.add('filesSkipped')
+    return 'base' in step ? step.base : null
+  }
+  report.succeeded()
+  const now = isMirror(target) ? null : tree.stat(step.path)
+  if (now === null || (step.do === 'get' && isSame(now, step.local))) {
+    const local = settle(sync, fetched, step.path)
+    progress.add('filesDone')
+    return agreed(local, fetched)
+  }
+  const keptAs = await freeName(sync, step.remote)
+  settle(sync, fetched, keptAs)
+  report.conflict(step.path, keptAs)
+  progress.add('filesDone')
+  return { ...agreed(now, fetched), mark: 'unpushed' }
+}
+
+/** A name beside the path that nothing has, or that this very version has from an earlier try. */
+async function freeName({ tree, content }: Sync, remote: RemoteObject): Promise<string> {
+  for (let attempt = 0; ; attempt++) {
+    const path = besidePath(remote.path, 'remote', fromDate(new Date(remote.modified)), attempt)
+    const found = tree.stat(path)
+    if (!found || (await content.equals({ ...found, path }, remote))) return path
+  }
+}
+
+/** Whether what lies at a path is still what the walk saw there. */
+function isSame(now: LocalEntry | null, seen: LocalEntry | null): boolean {
+  if (!now || !seen) return now === seen
+  return now.type === seen.type && now.size === seen.size && now.mtime === seen.mtime
+}
