@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { claimDue, renewLeases } from '../store/leases.ts'
 import type { ControllerParts } from './parts.ts'
+import { listenToEngine, sweepRegularly } from './rounds.ts'
 import { Task } from './task.ts'
 
 const POLL_MS = 1000
@@ -25,7 +26,12 @@ export class Controller {
 
   start(): void {
     this.#renewedAt = this.#parts.clock.now().getTime()
-    this.#loops = Promise.all([this.#claimLoop(), this.#renewLoop()])
+    this.#loops = Promise.all([
+      this.#claimLoop(),
+      this.#renewLoop(),
+      sweepRegularly(this.#parts, this.#ended.signal),
+      listenToEngine(this.#parts, this.#ended.signal),
+    ])
   }
 
   /** Begins nothing more, cuts off what is under way, and gives the leases back, so that a successor goes on at once. */

@@ -4,7 +4,13 @@
  */
 import type { Phase, Reason, State } from './lifecycle.ts'
 
-export type WarningCode = 'UNSAVED_DATA' | 'ENGINE_UNREACHABLE' | 'RETRYING' | 'CONFLICT' | 'DELETIONS_HELD'
+export type WarningCode =
+  | 'UNSAVED_DATA'
+  | 'OUT_OF_MEMORY'
+  | 'ENGINE_UNREACHABLE'
+  | 'RETRYING'
+  | 'CONFLICT'
+  | 'DELETIONS_HELD'
 
 export type NotebookEvent =
   | { type: 'NotebookCreated' }

@@ -19,16 +19,16 @@ describe('however a run ends, its data is saved, and who ended it is on record',
     w.control()
     const id = await w.running(['RW'])
     w.daemon.end(await w.containerOf(id), exit)
-    await w.wake(id)
     expect(await w.until(id, isSettled)).toMatchObject(expected)
     expect(await w.transitions(id)).toEqual(expect.arrayContaining(['SAVING_WORKSPACE', 'PUSHING_DATA']))
     expect(await w.periods(id)).toMatchObject([{ endSource: 'ENGINE', minutes: 1 }])
     await w.expectNothingLeft()
   })
 
-  test('a container removed from outside is noticed by the sweep, and billed until it was last seen alive', async () => {
+  test('a container removed from outside is noticed by the sweep when the event is lost, and billed until it was last seen alive', async () => {
     w.control()
     const id = await w.running()
+    w.daemon.loseEvents(1)
     w.daemon.remove(await w.containerOf(id))
     await sweep(w.parts)
     expect(await w.until(id, isSettled)).toMatchObject({ state: 'FAILED', reason: 'CONTAINER_LOST' })

@@ -1,0 +1,54 @@
+/**
+ * What the controller does beside its notebooks: it listens to the engine, whose events are hints, and sweeps, which is the
+ * truth. Both go on for as long as the controller lives, whatever fails.
+ */
+import { type EngineEvent, EngineUnavailableError } from '../engine/port.ts'
+import { wakeNotebooks } from '../store/leases.ts'
+import { changeNotebook } from '../store/notebooks.ts'
+import type { ControllerParts } from './parts.ts'
+import { sweep } from './sweep.ts'
+
+const LISTEN_AGAIN_MS = 1000
+
+/** Sweeps at once, and then every `sweepSeconds`, until the signal aborts. */
+export async function sweepRegularly(parts: ControllerParts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await sweep(parts)
+    } catch (error) {
+      logFault(parts, error, 'the sweep failed')
+    }
+    await parts.clock.sleep(parts.sweepSeconds * 1000, signal)
+  }
+}
+
+/** Wakes notebooks whose containers ended, until the signal aborts. A stream that broke is opened again. */
+export async function listenToEngine(parts: ControllerParts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for await (const event of parts.engine.events(signal)) await react(parts, event)
+    } catch (error) {
+      logFault(parts, error, "the engine's events are not heard")
+    }
+    await parts.clock.sleep(LISTEN_AGAIN_MS, signal)
+  }
+}
+
+async function react(parts: ControllerParts, event: EngineEvent): Promise<void> {
+  if (event.action === 'ended' || event.action === 'removed') await wakeNotebooks(parts.database, [event.notebook])
+  if (event.action === 'outOfMemory') await warnOfMemory(parts, event)
+}
+
+/** A process was killed for memory in a container that may well live on; that changes no state. */
+async function warnOfMemory({ database }: ControllerParts, { notebook }: EngineEvent): Promise<void> {
+  const message = 'A process in the notebook was ended because the memory was used up.'
+  if (!(await database.notebook.findFirst({ where: { id: notebook, state: 'RUNNING', deletedAt: null } }))) return
+  await changeNotebook(database, notebook, null, ({ state }) =>
+    state === 'RUNNING' ? { events: [{ type: 'NotebookWarned', code: 'OUT_OF_MEMORY', message, dueAt: null }] } : {},
+  )
+}
+
+function logFault({ log }: ControllerParts, error: unknown, what: string): void {
+  if (error instanceof EngineUnavailableError) log.warn({ reason: error.message }, what)
+  else log.error({ err: error }, what)
+}
