@@ -37,6 +37,11 @@ const Environment = z.object({
     .string()
     .refine((value) => Buffer.from(value, 'base64').length === 32, 'is not 32 bytes in base64')
     .optional(),
+  ALLOWED_PRIVATE_ADDRESSES: z
+    .string()
+    .transform((list) => list.split(',').map((address) => address.trim()))
+    .pipe(z.array(z.string().regex(/^[^\s:]+:\d+$/, 'is not a list of host:port, separated by commas')))
+    .default([]),
   CATALOGUE: z.string().min(1).optional(),
   LEASE_SECONDS: seconds(5),
   SWEEP_SECONDS: seconds(60),
@@ -65,6 +70,8 @@ export interface Config {
   objectStore: ObjectStoreAddress | undefined
   workspaceBucket: string
   encryptionKey: Buffer | undefined
+  /** `host:port` of loopback, link-local or private addresses at which users' data stores may lie. */
+  allowedPrivateAddresses: string[]
   /** Absolute path of the catalogue of editors, frameworks and flavors; undefined: the one that comes with Cahier. */
   catalogue: string | undefined
   /** How long a controller owns a notebook without renewing, in seconds. */
@@ -98,6 +105,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     objectStore: readObjectStore(value),
     workspaceBucket: value.WORKSPACE_BUCKET,
     encryptionKey: value.ENCRYPTION_KEY ? Buffer.from(value.ENCRYPTION_KEY, 'base64') : undefined,
+    allowedPrivateAddresses: value.ALLOWED_PRIVATE_ADDRESSES,
     catalogue: value.CATALOGUE ? resolve(value.CATALOGUE) : undefined,
     leaseSeconds: value.LEASE_SECONDS,
     sweepSeconds: value.SWEEP_SECONDS,
