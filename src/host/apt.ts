@@ -50,8 +50,7 @@ async function withoutServices<T>(install: () => Promise<T>): Promise<T> {
 
 function apt(args: string[]): ReturnType<typeof runProgram> {
   return runProgram('apt-get', [`--option=DPkg::Lock::Timeout=${LOCK_TIMEOUT_SECONDS}`, '--quiet', ...args], {
-    ...process.env,
-    DEBIAN_FRONTEND: 'noninteractive',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   })
 }
 

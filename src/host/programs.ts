@@ -35,9 +35,16 @@ export interface Outcome {
 
 const LINES_KEPT = 10
 
+interface RunOptions {
+  env?: NodeJS.ProcessEnv
+  cwd?: string
+  uid?: number
+  gid?: number
+}
+
 /** Runs a program without stdin to its end. Throws only when it cannot be started. */
-export function runProgram(program: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Outcome> {
-  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+export function runProgram(program: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: string[] = []
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on('line', (line) => {
