@@ -1,0 +1,110 @@
+/**
+ * What every role stands on: the database, the engine, the object storage, the images and the catalogue. Brings up the
+ * embedded parts that the configuration does not name, and checks those it names: one that cannot be used ends the start
+ * with a sentence that names its variable.
+ */
+import { mkdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import Dockerode from 'dockerode'
+import { Vault } from '../access/vault.ts'
+import { type Config, ConfigError, type ObjectStoreAddress } from '../config.ts'
+import { PlatformStore } from '../data/platform-store.ts'
+import { type Catalogue, parseCatalogue } from '../domain/catalogue.ts'
+import { ensureDocker } from '../embedded/docker.ts'
+import { writeEnvFile } from '../embedded/env-file.ts'
+import { ensureObjectStore } from '../embedded/object-store.ts'
+import { ensurePostgres } from '../embedded/postgres.ts'
+import { createDockerEngine } from '../engine/docker/engine.ts'
+import type { ContainerEngine } from '../engine/port.ts'
+import { ImageBuilder } from '../images/builder.ts'
+import { type Database, openDatabase } from '../store/database.ts'
+import { ensureInstallation, recordNode } from '../store/installation.ts'
+import { applyMigrations } from '../store/migrate.ts'
+import { encryptionKey } from './encryption-key.ts'
+import { provideImages } from './images.ts'
+
+const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
+const IMAGES = fileURLToPath(new URL('../../images', import.meta.url))
+const CATALOGUE = fileURLToPath(new URL('../../images/catalogue.json', import.meta.url))
+
+export interface Foundation {
+  database: Database
+  databaseUrl: string
+  engine: ContainerEngine
+  catalogue: Catalogue
+  installation: string
+  vault: Vault
+  store: PlatformStore
+  workspaceBucket: string
+  /** `host:port` of private addresses at which data stores may lie: the operator's, and the platform's own. */
+  allowedPrivateAddresses: string[]
+}
+
+/** Says in short lines what takes time. Throws ConfigError and the parts' own errors, each with one sentence. */
+export async function layFoundation(config: Config, say: (line: string) => void): Promise<Foundation> {
+  await mkdir(config.home, { recursive: true, mode: 0o700 })
+  const catalogue = parseCatalogue(await readFile(config.catalogue ?? CATALOGUE, 'utf8'))
+  const vault = new Vault(await encryptionKey(config.encryptionKey, config.home))
+
+  const databaseUrl = config.databaseUrl ?? (await ensurePostgres(config.home, say)).url
+  await naming('DATABASE_URL', config.databaseUrl, () => applyMigrations(databaseUrl, MIGRATIONS))
+  const database = openDatabase(databaseUrl)
+  const installation = await ensureInstallation(database)
+
+  const dockerHost = config.dockerHost ?? (await ensureDocker(config.home, say)).dockerHost
+  const docker = connectDocker(dockerHost)
+  const { ID: nodeId } = await naming('DOCKER_HOST', config.dockerHost, () => docker.info() as Promise<{ ID: string }>)
+  const images = new ImageBuilder(docker, catalogue, IMAGES)
+  const engine = createDockerEngine({ docker, installation, nodeId, images })
+  await engine.prepare()
+  await recordNode(database, nodeId, await engine.capacity())
+  await provideImages(images, catalogue, config.objectStore === undefined, say)
+
+  const address =
+    config.objectStore ?? (await ensureObjectStore({ docker, installation, home: config.home, images }, say))
+  const store = new PlatformStore(address)
+  const workspaceBucket = await naming('S3_ENDPOINT', config.objectStore, () =>
+    store.ensureBucket(config.workspaceBucket),
+  )
+  await writeEnvFile(config.home, { databaseUrl, dockerHost, objectStore: address })
+  return {
+    database,
+    databaseUrl,
+    engine,
+    catalogue,
+    installation,
+    vault,
+    store,
+    workspaceBucket,
+    allowedPrivateAddresses: [...config.allowedPrivateAddresses, hostAndPort(address)],
+  }
+}
+
+/** An error while a part is used that the user named becomes a sentence about its variable. */
+async function naming<T>(variable: string, configured: unknown, use: () => Promise<T>): Promise<T> {
+  if (configured === undefined) return use()
+  return use().catch((cause: unknown) => {
+    throw new ConfigError(`${variable}: ${sentenceOf(cause)}`, { cause })
+  })
+}
+
+/** What went wrong in words, also of an error that only carries several others, as one of a failed connection does. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof AggregateError && !error.message) return sentenceOf(error.errors[0])
+  return error instanceof Error ? error.message : String(error)
+}
+
+function connectDocker(dockerHost: string): Dockerode {
+  const { protocol, pathname, hostname, port } = new URL(dockerHost)
+  if (protocol === 'unix:') return new Dockerode({ socketPath: pathname })
+  return new Dockerode({
+    host: hostname,
+    port: Number(port || 2375),
+    protocol: protocol === 'https:' ? 'https' : 'http',
+  })
+}
+
+function hostAndPort({ endpoint }: ObjectStoreAddress): string {
+  const { hostname, port, protocol } = new URL(endpoint)
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+}
