@@ -11,7 +11,7 @@ export class OriginCookie {
   readonly #name: string
   readonly #attributes: string
 
-  /** With https, and on this machine itself, the prefix keeps siblings from setting it; browsers refuse it elsewhere. */
+  /** Elsewhere than over https or on this machine it goes without the prefix, because browsers would refuse it. */
   constructor(name: `cahier-${string}`, origin: string) {
     const secure = isTrustworthy(new URL(origin))
     this.#name = secure ? `__Host-${name}` : name
@@ -36,8 +36,8 @@ export class OriginCookie {
   }
 }
 
-/** Where browsers take cookies marked Secure. */
-function isTrustworthy({ protocol, hostname }: URL): boolean {
+/** Where browsers take cookies marked Secure, and so the prefix that keeps siblings out. */
+export function isTrustworthy({ protocol, hostname }: URL): boolean {
   return protocol === 'https:' || /(^|\.)localhost$|^127\.|^\[::1\]$/.test(hostname)
 }
 

@@ -90,6 +90,20 @@ test('X-Forwarded headers are said by the gateway and not believed from outside'
   })
 })
 
+test('behind a proxy that ends TLS, notebooks hear of https', async () => {
+  await using secure = await World.start('https')
+  const seen: IncomingMessage[] = []
+  await secure.run(
+    NOTEBOOK,
+    createServer((req, res) => {
+      seen.push(req)
+      res.end()
+    }),
+  )
+  await secure.call()
+  expect(seen[0]?.headers['x-forwarded-proto']).toBe('https')
+})
+
 test('headers of one hop, also those that Connection names, end at the gateway in both directions', async () => {
   const seen: IncomingMessage[] = []
   await editor((req, res) => {

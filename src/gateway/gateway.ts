@@ -13,6 +13,7 @@ import type { Editor } from '../domain/catalogue.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type Access, Admission } from './admission.ts'
 import { type Answer, responseOn, send } from './answer.ts'
+import { isTrustworthy } from './cookies.ts'
 import { Entrance, type Way } from './entrance.ts'
 import { forward, notebookConnections, type Passage } from './forward.ts'
 import { GatewayDomain } from './origin.ts'
@@ -52,6 +53,10 @@ export function createGateway(parts: GatewayParts): Gateway {
   const entrance = new Entrance({ domain, admission, editors: parts.editors })
   const streams = new OpenStreams(clock, logger)
   const connections = notebookConnections()
+  if (!isTrustworthy(new URL(domain.everyOrigin.replace('*', 'notebook'))))
+    logger.warn(
+      'Notebooks are served in clear beyond this machine: sessions in them can be read, and replaced by siblings.',
+    )
 
   /** Lists what is about to open, until it closes. */
   function watch(req: IncomingMessage, stream: ServerResponse | Socket, { address }: Way): void {

@@ -8,7 +8,7 @@ import type { Clock } from '../domain/clock.ts'
 /** With the age of a verdict this stays below the five seconds in which a revocation must be felt. */
 const JUDGE_EVERY_MS = 2_500
 
-export interface OpenStream {
+interface OpenStream {
   stillAllowed(): Promise<boolean>
   cut(): void
 }
@@ -30,10 +30,6 @@ export class OpenStreams {
     if (this.#closing.signal.aborted) stream.cut()
     else this.#open.add(stream)
     return () => this.#open.delete(stream)
-  }
-
-  get size(): number {
-    return this.#open.size
   }
 
   /** Cuts all. */

@@ -40,7 +40,7 @@ export class StillClock implements Clock {
 }
 
 /** Tokens and who may open what, changed at will. */
-export class People implements Access {
+class People implements Access {
   /** The token's id by the token. */
   readonly tokens = new Map<string, string>()
   /** `<token id> <notebook id>` */
