@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { describeEngineContract, MUTTERED, SPOKEN, VOLUME_PATH } from '../../../test/engine/contract.ts'
+import { MUTTERED, SPOKEN, VOLUME_PATH } from '../../../test/engine/contract/bench.ts'
+import { describeEngineContract } from '../../../test/engine/contract.ts'
 import type { Exit, Program } from './container.ts'
 import { FakeDaemon } from './daemon.ts'
 import { createFakeEngine } from './engine.ts'

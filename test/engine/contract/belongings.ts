@@ -1,0 +1,54 @@
+/** The contract's rules on what belongs to containers and to installations: volumes, files, addresses, the list. */
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { type Bench, VOLUME_PATH } from './bench.ts'
+
+export function testBelongings(bench: Bench): void {
+  test('a file in a volume is read from the ended container, and outlives it', async () => {
+    const mounts = [{ volume: `contract-${randomUUID()}`, path: VOLUME_PATH, readOnly: false }]
+    const writer = await bench.run('writes', { mounts })
+    expect((await bench.engine.readFile(writer, `${VOLUME_PATH}/deep/file`))?.toString()).toBe('kept')
+    expect(await bench.engine.readFile(writer, `${VOLUME_PATH}/deep/other`)).toBeNull()
+    expect(await bench.engine.readFile(writer, `${VOLUME_PATH}/deep`)).toBeNull()
+    await bench.engine.remove(writer, { force: false })
+    const heir = await bench.run('ends', { mounts })
+    expect((await bench.engine.readFile(heir, `${VOLUME_PATH}/deep/file`))?.toString()).toBe('kept')
+  })
+
+  test('a volume goes when it is told to, and not while a container has it', async () => {
+    const volume = `contract-${randomUUID()}`
+    expect(await bench.engine.volumeIsThere(volume)).toBe(false)
+    const id = await bench.engine.create(
+      bench.specOf('ends', { mounts: [{ volume, path: VOLUME_PATH, readOnly: false }] }),
+    )
+    expect(await bench.engine.volumeIsThere(volume)).toBe(true)
+    await expect(bench.engine.removeVolume(volume)).rejects.toThrow()
+    await bench.engine.remove(id, { force: false })
+    await bench.engine.removeVolume(volume)
+    await bench.engine.removeVolume(volume)
+    expect(await bench.engine.volumeIsThere(volume)).toBe(false)
+  })
+
+  test('a published port has an address as long as the container runs', async () => {
+    const id = await bench.beginReady('obeys', { port: 8080, network: 'notebooks' })
+    expect((await bench.statusOf(id)).address).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
+    await bench.engine.stop(id, 10)
+    expect((await bench.statusOf(id)).address).toBeNull()
+  })
+
+  test('the list has all of this installation and nothing of another', async () => {
+    const inert = await bench.engine.create(bench.specOf('ends'))
+    const running = await bench.beginReady('obeys', { port: 8080 })
+    const ended = await bench.run('speaks')
+    const theirs = await bench.under.neighbour.create(bench.specOf('ends', { identity: bench.foreignIdentity() }))
+    const listed = new Map((await bench.engine.list()).map((status) => [status.id, status]))
+    expect(listed.has(theirs)).toBe(false)
+    expect(listed.get(inert)).toMatchObject({ state: 'created', exitCode: null })
+    expect(listed.get(ended)).toEqual(await bench.engine.inspect(ended))
+    const { identity, address } = await bench.statusOf(running)
+    expect(listed.get(running)).toMatchObject({ identity, address, state: 'running', startedAt: null })
+    await bench.engine.remove(running, { force: true })
+    const later = await bench.engine.list()
+    expect(later.map(({ id }) => id)).not.toContain(running)
+  })
+}
