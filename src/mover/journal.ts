@@ -4,7 +4,7 @@
  */
 import { appendFile, rm } from 'node:fs/promises'
 import { readLines } from './lines.ts'
-import type { ObjectStore } from './store.ts'
+import { type ObjectStore, StoreError } from './store.ts'
 
 interface Begun {
   key: string
@@ -27,7 +27,12 @@ export class UploadJournal {
   async clear(store: ObjectStore): Promise<void> {
     for await (const line of readLines(this.#file)) {
       const { key, upload } = line as Begun
-      await store.abortParts(key, upload)
+      try {
+        await store.abortParts(key, upload)
+      } catch (error) {
+        // A store that does not let us is no reason not to save files to it.
+        if (!(error instanceof StoreError) || error.kind === 'unavailable') throw error
+      }
     }
     await rm(this.#file, { force: true })
   }

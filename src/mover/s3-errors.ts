@@ -50,6 +50,8 @@ export function explain(error: unknown, source: BucketSource): unknown {
   const bucket = `bucket "${source.bucket}"`
   const fault = (kind: StoreError['kind'], text: string) => new StoreError(kind, text, { cause: error })
   if (status === null) {
+    if (name === 'InvalidBucketName' || name === 'EndpointError')
+      return fault('refused', `The ${bucket} at ${source.endpoint} cannot be addressed: ${said}.`)
     if (code === '' && name !== 'TimeoutError') return error
     if (isCertificateFault(code))
       return fault(

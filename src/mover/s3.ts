@@ -240,7 +240,7 @@ export class S3Store implements ObjectStore {
     expected: Expectation,
     write: (condition: { IfMatch?: string; IfNoneMatch?: string }) => Promise<string>,
   ): Promise<string | null> {
-    if (expected === 'anything' || !this.#hasConditions) return this.#call(() => write({}))
+    if (!this.#hasConditions) return this.#call(() => write({}))
     const condition = 'etag' in expected ? { IfMatch: expected.etag } : { IfNoneMatch: '*' }
     const outcome = await this.#call(async () => {
       try {
@@ -248,8 +248,8 @@ export class S3Store implements ObjectStore {
       } catch (error) {
         const failure = failureOf(error)
         if (failure === 'unmet' || failure === 'unsupported') return failure
-        // A condition on an object that is gone: some stores say 404 instead of 412.
-        if (failure === 'missing' && 'etag' in expected) return 'unmet'
+        // The object of a condition is gone, or an upload was completed by a try whose answer was lost.
+        if (failure === 'missing') return 'unmet'
         throw error
       }
     })

@@ -26,8 +26,8 @@ export interface ObjectBody extends ObjectHead {
   body: Readable
 }
 
-/** What must lie at the key for a write to be carried out: nothing, the object of that ETag, or anything. */
-export type Expectation = { absent: true } | { etag: string } | 'anything'
+/** What must lie at the key for a write to be carried out: nothing, or the object of that ETag. */
+export type Expectation = { absent: true } | { etag: string }
 
 export interface Checked {
   bytes: Buffer

@@ -99,6 +99,9 @@ async function sync(
       side,
     }
     await (plan.direction === 'pull' ? pull(work) : push(work))
+  } catch (error) {
+    // What one file met ended the others: that is the reason, not how they ended.
+    throw failed.signal.aborted ? failed.signal.reason : error
   } finally {
     store.close()
     tree.close()

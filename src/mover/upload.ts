@@ -100,19 +100,17 @@ async function uploadParts(
   const { store, progress } = sync
   const step = partSize(local.size)
   const id = await store.beginParts(key, metadataOf(local))
+  // What is not completed is given up at the end of the push, or by the next one.
   await sync.journal.began(key, id)
   let sent = 0
   try {
     const parts = await sendParts()
     const etag = parts && isSteady() ? await store.endParts(key, id, parts, expected) : 'changed'
     if (etag !== null && etag !== 'changed') return { local, etag }
-    await store.abortParts(key, id)
     progress.add('bytesDone', -sent)
     return etag
   } catch (error) {
     progress.add('bytesDone', -sent)
-    // After an abort nothing can be sent; the journal tells the next run.
-    if (!sync.signal.aborted) await store.abortParts(key, id)
     throw error
   }
 
