@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { applyMigrations, MigrationError } from './migrate.ts'
@@ -91,4 +94,14 @@ test("a database with somebody else's tables is left alone", async () => {
   write('1_first', 'CREATE TABLE thing ()')
   await expect(apply()).rejects.toThrow(/^The database holds a table "customers" that is not ours/)
   expect(await query(url, "SELECT to_regclass('thing') AS thing")).toEqual([{ thing: null }])
+})
+
+test("Prisma's own command line agrees about what was applied", { timeout: 30_000 }, async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  await applyMigrations(url, join(root, 'prisma/migrations'))
+  const { stdout } = await promisify(execFile)(join(root, 'node_modules/.bin/prisma'), ['migrate', 'status'], {
+    cwd: root,
+    env: { ...process.env, DATABASE_URL: url },
+  })
+  expect(stdout).toContain('Database schema is up to date!')
 })
