@@ -7,7 +7,7 @@ export default defineConfig({
         // Needs Postgres only, and brings its own.
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/{api,lifecycle}/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/{api,house,lifecycle}/**/*.test.ts'],
           globalSetup: 'test/testkit/postgres-setup.ts',
         },
       },

@@ -5,7 +5,6 @@
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import Dockerode from 'dockerode'
 import { Vault } from '../access/vault.ts'
 import { type Config, ConfigError, type ObjectStoreAddress } from '../config.ts'
 import { PlatformStore } from '../data/platform-store.ts'
@@ -14,6 +13,7 @@ import { ensureDocker } from '../embedded/docker.ts'
 import { writeEnvFile } from '../embedded/env-file.ts'
 import { ensureObjectStore } from '../embedded/object-store.ts'
 import { ensurePostgres } from '../embedded/postgres.ts'
+import { connectDocker } from '../engine/docker/connect.ts'
 import { createDockerEngine } from '../engine/docker/engine.ts'
 import type { ContainerEngine } from '../engine/port.ts'
 import { ImageBuilder } from '../images/builder.ts'
@@ -92,16 +92,6 @@ async function naming<T>(variable: string, configured: unknown, use: () => Promi
 function sentenceOf(error: unknown): string {
   if (error instanceof AggregateError && !error.message) return sentenceOf(error.errors[0])
   return error instanceof Error ? error.message : String(error)
-}
-
-function connectDocker(dockerHost: string): Dockerode {
-  const { protocol, pathname, hostname, port } = new URL(dockerHost)
-  if (protocol === 'unix:') return new Dockerode({ socketPath: pathname })
-  return new Dockerode({
-    host: hostname,
-    port: Number(port || 2375),
-    protocol: protocol === 'https:' ? 'https' : 'http',
-  })
 }
 
 function hostAndPort({ endpoint }: ObjectStoreAddress): string {

@@ -36,6 +36,14 @@ describe('however a run ends, its data is saved, and who ended it is on record',
     await w.expectNothingLeft()
   })
 
+  test('a process killed for memory in a container that lives on changes no state, and is warned of', async () => {
+    w.control()
+    const id = await w.running()
+    w.daemon.killChildForMemory(await w.containerOf(id))
+    await w.until(id, async () => (await w.transitions(id)).includes('OUT_OF_MEMORY'))
+    expect(await w.database.notebook.findUniqueOrThrow({ where: { id } })).toMatchObject({ state: 'RUNNING' })
+  })
+
   test('the run limit', async () => {
     w.control()
     const { id } = await w.notebook([], { maxRunSeconds: 1 })

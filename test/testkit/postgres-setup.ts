@@ -1,15 +1,23 @@
 /** One Postgres server per test run, from the embedded binaries, with a migrated template database; gone at the end. */
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
+import { ensurePostgres, stopPostgres } from '../../src/embedded/postgres.ts'
+import { applyMigrations } from '../../src/store/migrate.ts'
 import { databaseUrl, runSql, TEMPLATE } from './database.ts'
 
-const DEV = process.env.TEST_POSTGRES_URL as string
-export async function setup(project: TestProject): Promise<void> {
-  await runSql(DEV, `DROP DATABASE IF EXISTS ${TEMPLATE}`)
-  await runSql(DEV, `CREATE DATABASE ${TEMPLATE}`)
-  await runSql(
-    databaseUrl(DEV, TEMPLATE),
-    await readFile('prisma/migrations/20261123000000_first/migration.sql', 'utf8'),
-  )
-  project.provide('postgresUrl', DEV)
+const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
+
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const home = await mkdtemp(join(tmpdir(), 'cahier-test-'))
+  const { url } = await ensurePostgres(home, () => undefined)
+  await runSql(url, `CREATE DATABASE ${TEMPLATE}`)
+  await applyMigrations(databaseUrl(url, TEMPLATE), MIGRATIONS)
+  project.provide('postgresUrl', url)
+  return async () => {
+    await stopPostgres(home)
+    await rm(home, { recursive: true })
+  }
 }

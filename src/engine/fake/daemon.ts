@@ -119,6 +119,12 @@ export class FakeDaemon {
     this.find(id)?.end(exit)
   }
 
+  /** Some process in the container is killed for memory; the container lives on. */
+  killChildForMemory(id: string): void {
+    const container = this.find(id)
+    if (container?.state === 'running') this.#announce(id, container.spec.identity, 'outOfMemory')
+  }
+
   /** Removes a container in whatever state, as `docker rm -f` does. */
   remove(id: string): void {
     const container = this.find(id)
