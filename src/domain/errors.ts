@@ -2,6 +2,7 @@
  * What a caller can cause. Everything else that is thrown is a bug or the platform's fault, and is masked.
  * `code` is stable and for programs, `message` is one sentence for people.
  */
+import type { State } from './lifecycle.ts'
 
 export type ErrorCode =
   | 'NOT_FOUND'
@@ -31,9 +32,10 @@ export class NotFoundError extends DomainError {
 export class InvalidStateError extends DomainError {
   override readonly name = 'InvalidStateError'
   readonly code = 'INVALID_STATE'
-  readonly state: string
-  readonly allowed: readonly string[]
-  constructor(message: string, state: string, allowed: readonly string[]) {
+  readonly state: State
+  /** The states in which it is allowed. */
+  readonly allowed: readonly State[]
+  constructor(message: string, state: State, allowed: readonly State[]) {
     super(message)
     this.state = state
     this.allowed = allowed
@@ -101,4 +103,13 @@ export class DataStoreError extends DomainError {
 export class ForbiddenError extends DomainError {
   override readonly name = 'ForbiddenError'
   readonly code = 'FORBIDDEN'
+}
+
+/** No token came with the request, or none that is known, unrevoked and unexpired. */
+export class UnauthenticatedError extends DomainError {
+  override readonly name = 'UnauthenticatedError'
+  readonly code = 'UNAUTHENTICATED'
+  constructor() {
+    super('Send a valid API token: "Authorization: Bearer cah_…".')
+  }
 }

@@ -16,7 +16,10 @@ const NOUNS: Readonly<Record<NodeType, string>> = {
   BillingPeriod: 'billing period',
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** In lower case, as the database writes it. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+}
 
 export function encodeId(type: NodeType, uuid: string): string {
   return Buffer.from(`${type}:${uuid}`).toString('base64url')
@@ -25,7 +28,7 @@ export function encodeId(type: NodeType, uuid: string): string {
 /** Null when the text is no id of ours. There is one text for each type and uuid. */
 export function parseId(id: string): { type: NodeType; uuid: string } | null {
   const [type = '', uuid = ''] = Buffer.from(id, 'base64url').toString().split(':', 2)
-  return isNodeType(type) && UUID.test(uuid) && encodeId(type, uuid) === id ? { type, uuid } : null
+  return isNodeType(type) && isUuid(uuid) && encodeId(type, uuid) === id ? { type, uuid } : null
 }
 
 function isNodeType(name: string): name is NodeType {

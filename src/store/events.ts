@@ -7,16 +7,17 @@
 import type { NotebookEvent } from '../domain/events.ts'
 import { ring, type Transaction } from './database.ts'
 
+/** Answers the number of the last of them; null when there are none. */
 export async function appendEvents(
   tx: Transaction,
   notebook: { id: string; projectId: string },
   events: readonly NotebookEvent[],
   at: Date,
-): Promise<void> {
-  if (events.length === 0) return
+): Promise<bigint | null> {
+  if (events.length === 0) return null
   await ring(tx, 'cahier_events', notebook.projectId)
   const drafts = JSON.stringify(events.map(({ type, ...payload }) => ({ type, payload })))
-  await tx.$executeRaw`
+  const [newest] = await tx.$queryRaw<{ seq: bigint }[]>`
     WITH counter AS (
       UPDATE "Project" SET "eventCounter" = "eventCounter" + ${events.length}
       WHERE "id" = ${notebook.projectId}::uuid RETURNING "eventCounter"
@@ -27,5 +28,6 @@ export async function appendEvents(
       FROM counter, jsonb_array_elements(${drafts}::jsonb) WITH ORDINALITY AS draft
     )
     UPDATE "Notebook" SET "eventSeq" = counter."eventCounter" FROM counter
-    WHERE "Notebook"."id" = ${notebook.id}::uuid`
+    WHERE "Notebook"."id" = ${notebook.id}::uuid RETURNING "Notebook"."eventSeq" AS "seq"`
+  return newest?.seq ?? null
 }

@@ -20,6 +20,6 @@ export async function insertNotebook(tx: Transaction, { notebook, labels, volume
   await tx.notebookLabel.createMany({ data: labels.map((label) => ({ ...label, notebookId })) })
   await tx.volume.createMany({ data: volumes.map((volume, index) => ({ ...volume, index, notebookId })) })
   await ring(tx, 'cahier_wishes', notebookId)
-  await appendEvents(tx, created, [{ type: 'NotebookCreated' }], at)
-  return created
+  const eventSeq = await appendEvents(tx, created, [{ type: 'NotebookCreated' }], at)
+  return { ...created, eventSeq: eventSeq ?? created.eventSeq }
 }

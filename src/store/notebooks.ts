@@ -78,8 +78,8 @@ async function writeChange(tx: Transaction, notebook: Notebook, change: Change, 
   }
   const changed =
     Object.keys(data).length > 0 ? await tx.notebook.update({ where: { id: notebook.id }, data }) : notebook
-  await appendEvents(tx, notebook, [...events, ...(change.events ?? [])], at)
-  return changed
+  const eventSeq = await appendEvents(tx, notebook, [...events, ...(change.events ?? [])], at)
+  return { ...changed, eventSeq: eventSeq ?? changed.eventSeq }
 }
 
 /** Whether the lease still holds: asked right before every call that acts on the engine. Throws LeaseLostError. */

@@ -8,7 +8,7 @@ import type { Vault } from '../access/vault.ts'
 import { ConflictError, ValidationError } from '../domain/errors.ts'
 import type { Transaction } from '../store/database.ts'
 
-const MAX_KEY = 255
+const KEY = /^[\x20-\x7e]{1,255}$/
 
 /** A mutation's input, as far as this is concerned. */
 export interface Repeatable {
@@ -28,8 +28,8 @@ export async function claimKey(
   resultId: string,
 ): Promise<string | null> {
   if (key === null || key === undefined) return null
-  if (key === '' || key.length > MAX_KEY)
-    throw new ValidationError([{ path: 'idempotencyKey', message: `must have 1 to ${MAX_KEY} characters.` }])
+  if (!KEY.test(key))
+    throw new ValidationError([{ path: 'idempotencyKey', message: 'must have 1 to 255 printable ASCII characters.' }])
   // Keyed, because inputs hold secrets that a plain hash would let a reader of the table guess.
   const inputHash = Buffer.from(vault.derive(`idempotency:${mutation}:${JSON.stringify(input)}`), 'base64url')
   const claimed = await tx.$executeRaw`

@@ -1,0 +1,99 @@
+/** The enums of the schema, with the contract's words for each value. */
+import { builder } from './builder.ts'
+
+const described = <const Values extends Record<string, string>>(values: Values) =>
+  Object.fromEntries(Object.entries(values).map(([name, description]) => [name, { description }])) as {
+    [Name in keyof Values]: { description: string }
+  }
+
+export const NotebookState = builder.enumType('NotebookState', {
+  description: 'Where a notebook is in its life. Only RUNNING is billed.',
+  values: described({
+    STARTING: 'Its data is pulled, then compute is allocated, then its container is started.',
+    RUNNING: 'The editor answers at the notebook’s URL.',
+    STOPPING: 'Its container stops, compute is freed, the workspace is saved and volumes are pushed.',
+    STOPPED: 'Ended normally; everything is saved.',
+    FAILED: 'Ended by its own fault: its process, its memory, or the user’s data store.',
+    ERROR: 'Ended by the platform’s fault: engine, database or platform storage.',
+    DELETING: 'Being removed; then it is gone from every list.',
+  }),
+})
+
+export const NotebookPhase = builder.enumType('NotebookPhase', {
+  description: 'What is being done while a notebook is STARTING, STOPPING or DELETING.',
+  values: described({
+    QUEUED: 'It waits for compute.',
+    PULLING_DATA: 'Workspace and volumes are copied to the node.',
+    ALLOCATING: 'Its reserved units become a place for a container.',
+    PULLING_IMAGE: 'The image is pulled or built where it is missing.',
+    STARTING_CONTAINER: 'The container is started and the editor awaited.',
+    STOPPING_CONTAINER: 'The container ends and compute is freed.',
+    SAVING_WORKSPACE: 'The workspace is saved.',
+    PUSHING_DATA: 'Changed volumes are pushed to their buckets.',
+    REMOVING: 'What is left of it on the node is removed.',
+  }),
+})
+
+export const StateReason = builder.enumType('StateReason', {
+  description: 'Who or what brought a notebook into its state.',
+  values: described({
+    USER: 'A user wished it.',
+    RUN_LIMIT: 'The run reached its limit.',
+    IDLE: 'Nothing was active for the time set.',
+    BUDGET: 'The project’s budget was reached.',
+    EXITED: 'The process ended by itself.',
+    OUT_OF_MEMORY: 'The notebook used more memory than it has.',
+    CONTAINER_LOST: 'The container vanished.',
+    DATA_ACCESS: 'The user’s data store refused, or a file could not be carried.',
+    DISK_FULL: 'The notebook used more disk than it has.',
+    IMAGE: 'The image cannot be had.',
+    CAPACITY: 'No node has room.',
+    PLATFORM: 'A fault of the platform.',
+  }),
+})
+
+export const WarningCode = builder.enumType('WarningCode', {
+  description: 'What a warning is about.',
+  values: described({
+    UNSAVED_DATA: 'Data is not yet safe in its bucket.',
+    OUT_OF_MEMORY: 'A process inside ended for want of memory; the notebook runs on.',
+    ENGINE_UNREACHABLE: 'The engine does not answer; the notebook runs on.',
+    RETRYING: 'A fault of the platform; it is tried again.',
+    CONFLICT: 'Files were changed on both sides; both versions were kept.',
+    DELETIONS_HELD: 'Deletions were held back, being more than half of the objects.',
+  }),
+})
+
+export const VolumePermission = builder.enumType('VolumePermission', {
+  description: 'What a notebook may do with a volume, and what is pushed.',
+  values: described({
+    RO: 'Mounted read-only; never pushed.',
+    RW: 'New and modified files are pushed; deletions are not.',
+    RWD: 'Deletions are carried out in the bucket, too.',
+  }),
+})
+
+export const SyncDirection = builder.enumType('SyncDirection', {
+  description: 'Which way data moves.',
+  values: described({ PULL: 'From the bucket to the node.', PUSH: 'From the node to the bucket.' }),
+})
+
+export const SyncState = builder.enumType('SyncState', {
+  description: 'How far a data sync is.',
+  values: described({
+    PENDING: 'It will begin.',
+    RUNNING: 'It is under way.',
+    DONE: 'All is copied and, on push, verified.',
+    FAILED: 'It ended without copying everything.',
+    CANCELLED: 'It was given up.',
+  }),
+})
+
+export const PeriodEndSource = builder.enumType('PeriodEndSource', {
+  description: 'By what the end of a billing period is known.',
+  values: described({
+    TRANSACTION: 'The moment when the notebook left RUNNING.',
+    ENGINE: 'The container’s real end, as the engine saw it.',
+    LIVENESS: 'The last time the container was seen alive.',
+  }),
+})

@@ -1,0 +1,136 @@
+/** What can be done with notebooks. Each mutation records a wish and returns at once with the notebook. */
+import {
+  ConflictError,
+  FlavorUnavailableError,
+  ForbiddenError,
+  InvalidStateError,
+  NotFoundError,
+  QuotaExceededError,
+  ValidationError,
+} from '../domain/errors.ts'
+import { createNotebook } from '../usecases/create-notebook.ts'
+import {
+  deleteNotebook,
+  restartNotebook,
+  retryNotebookSync,
+  startNotebook,
+  stopNotebook,
+} from '../usecases/notebooks.ts'
+import { updateNotebook } from '../usecases/update-notebook.ts'
+import { builder } from './builder.ts'
+import { viewerOf } from './context.ts'
+import { EnvVarInput, IDEMPOTENCY_KEY, LabelInput, VolumeInput } from './inputs.ts'
+import { NotebookRef } from './notebook.ts'
+
+const CreateNotebookInput = builder.inputType('CreateNotebookInput', {
+  description: 'A new notebook. Ids of editor, framework and flavor are those of the catalogue.',
+  fields: (t) => ({
+    projectId: t.id({ required: true, description: 'Whose it will be.' }),
+    name: t.string({ description: 'One is made up unless given: `jupyterlab-quiet-heron`.' }),
+    editor: t.id({ required: true, description: 'Such as `jupyterlab`.' }),
+    framework: t.id({ required: true, description: 'Such as `python`.' }),
+    frameworkVersion: t.string({ description: 'The newest that has the editor unless given.' }),
+    flavor: t.id({ description: 'The installation’s default unless given.' }),
+    units: t.int({ description: '1 unless given.' }),
+    volumes: t.field({ type: [VolumeInput], description: 'At most 10.' }),
+    labels: t.field({ type: [LabelInput], description: 'At most 10.' }),
+    env: t.field({ type: [EnvVarInput], description: 'At most 64, 32 KiB in all.' }),
+    autoRestart: t.boolean({ description: 'Whether a run that reaches its limit is followed by the next.' }),
+    maxRunSeconds: t.int({ description: 'A run’s limit below 7 days.' }),
+    publicAccess: t.boolean({ description: 'Whether anyone with its URL may open it.' }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
+  }),
+})
+
+const UpdateNotebookInput = builder.inputType('UpdateNotebookInput', {
+  description: 'What to change, in any state. What is missing or null stays as it is, but for `maxRunSeconds`.',
+  fields: (t) => ({
+    notebookId: t.id({ required: true, description: 'Which one.' }),
+    name: t.string({ description: 'Its new name.' }),
+    labels: t.field({ type: [LabelInput], description: 'All its labels: those that are not named go.' }),
+    autoRestart: t.boolean({ description: 'Whether a run that reaches its limit is followed by the next.' }),
+    maxRunSeconds: t.int({ description: 'A run’s limit below 7 days, also of the present run; null takes it away.' }),
+    publicAccess: t.boolean({ description: 'Whether anyone with its URL may open it.' }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
+  }),
+})
+
+const DeleteNotebookInput = builder.inputType('DeleteNotebookInput', {
+  description: 'The notebook to delete.',
+  fields: (t) => ({
+    notebookId: t.id({ required: true, description: 'Which one.' }),
+    force: t.boolean({ description: 'Also one that is not at rest: it is stopped and saved first.' }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
+  }),
+})
+
+/** The input of a mutation that needs to know only which notebook. */
+function notebookInput(name: string) {
+  return builder.inputType(name, {
+    description: 'Which notebook.',
+    fields: (t) => ({
+      notebookId: t.id({ required: true, description: 'Which one.' }),
+      idempotencyKey: t.string(IDEMPOTENCY_KEY),
+    }),
+  })
+}
+
+/** What any mutation of a notebook may answer instead of it. */
+const REFUSALS = [NotFoundError, ForbiddenError, ValidationError, ConflictError]
+
+const union = { description: 'The notebook, or why it was not done.' }
+
+builder.mutationFields((t) => ({
+  createNotebook: t.field({
+    type: NotebookRef,
+    description: 'Creates a notebook and starts it. It begins in STARTING, QUEUED.',
+    args: { input: t.arg({ type: CreateNotebookInput, required: true, description: 'The notebook.' }) },
+    errors: { types: [...REFUSALS, QuotaExceededError, FlavorUnavailableError], union },
+    resolve: (_root, { input }, context) => createNotebook(context.parts, viewerOf(context), input),
+  }),
+  updateNotebook: t.field({
+    type: NotebookRef,
+    description: 'Changes name, labels, limits or access, in any state.',
+    args: { input: t.arg({ type: UpdateNotebookInput, required: true, description: 'The changes.' }) },
+    errors: { types: REFUSALS, union },
+    resolve: (_root, { input }, context) => updateNotebook(context.parts, viewerOf(context), input),
+  }),
+  startNotebook: t.field({
+    type: NotebookRef,
+    description: 'Starts a notebook that is STOPPED, FAILED or ERROR, with its files and at its URL.',
+    args: { input: t.arg({ type: notebookInput('StartNotebookInput'), required: true, description: 'Which one.' }) },
+    errors: { types: [...REFUSALS, InvalidStateError, QuotaExceededError, FlavorUnavailableError], union },
+    resolve: (_root, { input }, context) => startNotebook(context.parts, viewerOf(context), input),
+  }),
+  stopNotebook: t.field({
+    type: NotebookRef,
+    description: 'Stops a notebook that is STARTING or RUNNING and saves its files; takes back a restart.',
+    args: { input: t.arg({ type: notebookInput('StopNotebookInput'), required: true, description: 'Which one.' }) },
+    errors: { types: [...REFUSALS, InvalidStateError], union },
+    resolve: (_root, { input }, context) => stopNotebook(context.parts, viewerOf(context), input),
+  }),
+  restartNotebook: t.field({
+    type: NotebookRef,
+    description: 'Replaces the container of a RUNNING notebook; workspace, volumes and URL stay, a new run begins.',
+    args: { input: t.arg({ type: notebookInput('RestartNotebookInput'), required: true, description: 'Which one.' }) },
+    errors: { types: [...REFUSALS, InvalidStateError], union },
+    resolve: (_root, { input }, context) => restartNotebook(context.parts, viewerOf(context), input),
+  }),
+  deleteNotebook: t.field({
+    type: NotebookRef,
+    description:
+      'Deletes a notebook that is STOPPED, FAILED or ERROR with everything saved. Its workspace stays in the bucket.',
+    args: { input: t.arg({ type: DeleteNotebookInput, required: true, description: 'Which one.' }) },
+    errors: { types: [...REFUSALS, InvalidStateError], union },
+    resolve: (_root, { input }, context) => deleteNotebook(context.parts, viewerOf(context), input),
+  }),
+  retryNotebookSync: t.field({
+    type: NotebookRef,
+    description: 'Tries again to save the unsaved data of a notebook that is FAILED or ERROR; then it is STOPPED.',
+    args: {
+      input: t.arg({ type: notebookInput('RetryNotebookSyncInput'), required: true, description: 'Which one.' }),
+    },
+    errors: { types: [...REFUSALS, InvalidStateError], union },
+    resolve: (_root, { input }, context) => retryNotebookSync(context.parts, viewerOf(context), input),
+  }),
+}))

@@ -1,0 +1,19 @@
+/** What is not yet safe in its bucket: local copies that a notebook may have written to. */
+import { builder } from './builder.ts'
+import { VolumeRef } from './volume.ts'
+
+export const UnsavedDataRef = builder.prismaObject('LocalCopy', {
+  name: 'UnsavedData',
+  description: 'A workspace or volume whose newest files may be on a node only.',
+  fields: (t) => ({
+    volume: t.field({
+      type: VolumeRef,
+      nullable: true,
+      description: 'Which volume; null: the workspace.',
+      resolve: ({ target }, _args, { loaders }) => (target === 'workspace' ? null : loaders.volume.load(target)),
+    }),
+    since: t.expose('writtenSince', { type: 'DateTime', nullable: true, description: 'Since when it may differ.' }),
+    node: t.exposeString('nodeId', { description: 'The node that holds it.' }),
+    problem: t.exposeString('saveError', { nullable: true, description: 'Why saving it failed; null: not tried yet.' }),
+  }),
+})
