@@ -84,7 +84,7 @@ export class AddressGuard {
   }
 
   /** Connection options that can only lead to a checked address. Throws AddressRefusedError for a literal address. */
-  guarded<T extends ClientRequestArgs>(options: T): T {
+  guarded<T extends ClientRequestArgs>(options: T): T & { lookup: LookupFunction } {
     const host = (options.host ?? 'localhost').replace(/^\[|\]$/g, '')
     const port = Number(options.port)
     if (isIP(host) && !this.#isAllowed(host, host, port)) throw new AddressRefusedError(host, port)

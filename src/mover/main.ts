@@ -6,7 +6,7 @@
  */
 import { AddressGuard } from './address.ts'
 import { PlanError, parsePlan } from './plan.ts'
-import { EXIT, type ProgressLine } from './protocol.ts'
+import { EXIT } from './protocol.ts'
 import { run } from './run.ts'
 import { S3Store } from './s3.ts'
 import type { RunParts } from './target.ts'
@@ -28,7 +28,7 @@ process.stdout.on('error', () => undefined)
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+    complain(error)
     process.exit(EXIT.BUG)
   },
 )
@@ -39,7 +39,8 @@ async function main(): Promise<number> {
     const guard = new AddressGuard(plan.allowedPrivateAddresses)
     const parts: RunParts = {
       openStore: (target, signal) => new S3Store(target.source, guard, signal),
-      write: (line: ProgressLine) => process.stdout.write(`${JSON.stringify(line)}\n`),
+      write: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
+      onBug: complain,
     }
     return await run(plan, parts, cancelled.signal)
   } catch (error) {
@@ -48,6 +49,10 @@ async function main(): Promise<number> {
     process.stderr.write(`${error.message}\n`)
     return EXIT.NO_PLAN
   }
+}
+
+function complain(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
 }
 
 /** Stdin to its end. Throws PlanError when it does not end in time. */

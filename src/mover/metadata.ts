@@ -47,7 +47,7 @@ export function fromDate(date: Date): string {
  * before and times stay the same over any number of round trips.
  */
 export function toUnixTime(nanoseconds: string): number {
-  return (Math.floor(Number(nanoseconds) / 1000) + 0.5) / 1e6
+  return (Number(BigInt(nanoseconds) / 1000n) + 0.5) / 1e6
 }
 
 function toSeconds(nanoseconds: string): string {

@@ -48,17 +48,25 @@ export async function* inOrder<T, R>(
 ): AsyncGenerator<R, void, undefined> {
   const slots = new Budget(width)
   const pending: Pending<R>[] = []
+  let hasFailed = false
   const start = (item: T, release: () => void): Pending<R> => {
     const entry: Pending<R> = { result: work(item), settled: false }
-    entry.result.catch(abort).finally(() => {
+    const settle = () => {
       entry.settled = true
       release()
+    }
+    entry.result.then(settle, (error: unknown) => {
+      hasFailed = true
+      abort(error)
+      settle()
     })
     return entry
   }
   try {
     for await (const item of items) {
-      pending.push(start(item, await slots.claim(1)))
+      const release = await slots.claim(1)
+      if (hasFailed) break
+      pending.push(start(item, release))
       while (pending[0]?.settled || pending.length >= window) yield await (pending.shift() as Pending<R>).result
     }
     while (pending.length > 0) yield await (pending.shift() as Pending<R>).result

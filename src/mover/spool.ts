@@ -3,30 +3,35 @@ import { rm } from 'node:fs/promises'
 import { LineWriter, readLines } from './lines.ts'
 
 export class Spool<Step> {
-  readonly #writer: LineWriter
+  #writer: LineWriter | null
+  readonly #file: string
 
   private constructor(writer: LineWriter) {
     this.#writer = writer
+    this.#file = writer.file
   }
 
   static async create<Step>(file: string): Promise<Spool<Step>> {
     return new Spool(await LineWriter.create(file))
   }
 
-  write(step: Step): Promise<void> {
-    return this.#writer.write(step)
+  async write(step: Step): Promise<void> {
+    await this.#writer?.write(step)
   }
 
-  /** To be called once, before the first read. */
-  close(): Promise<void> {
-    return this.#writer.close()
+  /** To be called before the first read. */
+  async close(): Promise<void> {
+    const writer = this.#writer
+    this.#writer = null
+    await writer?.close()
   }
 
   read(): AsyncGenerator<Step, void, undefined> {
-    return readLines(this.#writer.file) as AsyncGenerator<Step, void, undefined>
+    return readLines(this.#file) as AsyncGenerator<Step, void, undefined>
   }
 
-  remove(): Promise<void> {
-    return rm(this.#writer.file, { force: true })
+  async remove(): Promise<void> {
+    await this.close()
+    await rm(this.#file, { force: true })
   }
 }

@@ -24,6 +24,8 @@ const JOURNAL_FILE = 'uploads.jsonl'
 export interface RunParts {
   openStore: (target: Target, signal: AbortSignal) => ObjectStore
   write: (line: ProgressLine) => void
+  /** Told of what was not foreseen, for the log. */
+  onBug: (error: unknown) => void
 }
 
 /** Throws the signal's reason when it was cancelled, and nothing else. */
@@ -43,10 +45,11 @@ export async function runTarget(
     await sync(plan, target, parts, signal, progress, report)
     error = report.outcome()
   } catch (thrown) {
+    signal.throwIfAborted()
     error = explain(thrown)
+    if (error.kind === 'bug') parts.onBug(thrown)
   }
   progress.end(error ? 'failed' : 'done')
-  signal.throwIfAborted()
   return {
     ...head,
     direction,
@@ -117,6 +120,5 @@ function explain(error: unknown): TargetError {
   const message = error instanceof Error ? error.message : String(error)
   if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT')
     return { kind: 'data', message: `The disk is full: ${message}.` }
-  process.stderr.write(`${error instanceof Error ? error.stack : message}\n`)
   return { kind: 'bug', message: `The mover failed in a way that was not foreseen: ${message}.` }
 }
