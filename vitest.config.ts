@@ -1,9 +1,13 @@
+import { createRequire } from 'node:module'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
+  // As in Node: graphql has to be loaded once, and Vite would take its `module` beside the `main` that libraries get.
+  resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
     projects: [
       {
+        extends: true,
         // Needs Postgres only, and brings its own.
         test: {
           name: 'unit',
@@ -12,6 +16,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         // On a real Docker daemon and a real S3 server.
         test: {
           name: 'real',

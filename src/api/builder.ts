@@ -53,6 +53,8 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       const parsed = parseId(id)
       return { typename: parsed?.type ?? '', id: parsed?.uuid ?? '' }
     },
+    // A page counts by its size, at the field that has it.
+    edgesFieldOptions: { complexity: { field: 1, multiplier: 1 }, description: 'The entries of the page.' },
     nodesQueryOptions: false,
     nodeQueryOptions: {
       description: 'Any object by its id; null when it is not there, or not yours.',
