@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Editor } from '../domain/catalogue.ts'
 import type { Admission } from './admission.ts'
 import { type Answer, wantsPage } from './answer.ts'
-import { type Address, type GatewayDomain, isOwnRequest, localUrl } from './origin.ts'
+import { type Address, type GatewayDomain, isOwnRequest, localUrl, splitUrl } from './origin.ts'
 import * as pages from './pages.ts'
 import type { Target } from './routes.ts'
 import { signInUrl } from './sign-in.ts'
@@ -33,22 +33,22 @@ export class Entrance {
     if (!req.url?.startsWith('/')) return pages.badRequest('The path of a request begins with a slash.')
     if (!['chunked', undefined].includes(req.headers['transfer-encoding']))
       return pages.badRequest('The only transfer encoding that is understood is "chunked".')
-    const url = new URL(`${this.#domain.originOf(address)}${req.url}`)
-    if (url.pathname === '/.cahier/session') return this.#beginSession(req, address, url.searchParams)
-    if (url.pathname === '/.cahier/sign-out') return this.#endSession(req, address)
+    const { path, query } = splitUrl(req.url)
+    if (path === '/.cahier/session') return this.#beginSession(req, address, new URLSearchParams(query))
+    if (path === '/.cahier/sign-out') return this.#endSession(req, address)
     return this.#wayTo(req, address)
   }
 
   async #wayTo(req: IncomingMessage, address: Address): Promise<Way | Answer> {
     const verdict = await this.#admission.judge(req, address)
-    const signIn = signInUrl(this.#domain, address, req.url ?? '/')
+    const signIn = () => signInUrl(this.#domain, address, req.url ?? '/')
     switch (verdict.kind) {
       case 'foreign':
         return pages.foreignOrigin()
       case 'unauthenticated':
-        return pages.unauthenticated(mayBeSentOn(req) ? signIn : null)
+        return pages.unauthenticated(mayBeSentOn(req) ? signIn() : null)
       case 'unknown':
-        return pages.notFound(signIn)
+        return pages.notFound(signIn())
       case 'open': {
         const { route } = verdict
         const editor = this.#editors.find(({ id }) => id === route.editor)

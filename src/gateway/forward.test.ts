@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { connect, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EDITOR_PORT, NOTEBOOK, textOf, World } from '../../test/gateway/world.ts'
 
@@ -175,7 +175,8 @@ test('an upload arrives while it is still being sent', async () => {
 })
 
 test('who reads slowly slows down who writes: nothing is gathered on the way, up or down', async () => {
-  const [size, step, buffers] = [64 * 2 ** 20, 2 ** 20, 32 * 2 ** 20]
+  // The operating system's own buffers hold up to 10 MiB in each of the four connections.
+  const [size, step, buffers] = [160 * 2 ** 20, 2 ** 20, 64 * 2 ** 20]
   await editor((req, res) => req.pipe(res))
   const outgoing = world.open({ method: 'POST' })
   const answered = responseTo(outgoing)
@@ -195,6 +196,17 @@ test('who reads slowly slows down who writes: nothing is gathered on the way, up
   }
   const [received] = await Promise.all([receive(), send()])
   expect(received).toBe(size)
+})
+
+test('a connection to an editor is used again for the next request', async () => {
+  const server = createServer((_req, res) => res.end('lab'))
+  let connections = 0
+  server.on('connection', () => {
+    connections += 1
+  })
+  await world.run(NOTEBOOK, server)
+  for (let times = 0; times < 5; times += 1) await world.call()
+  expect(connections).toBe(1)
 })
 
 test('a visitor who leaves is heard by the editor, while it answers and while it waits', async () => {
@@ -315,17 +327,39 @@ test('no request hides behind another: bodies keep their frame, doubtful frames 
   expect(paths).toHaveLength(2)
 })
 
-test('an uninvited change of protocol is a 502', async () => {
-  const rude = createTcpServer((socket) =>
-    socket.once('data', () =>
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
-    ),
-  )
-  rude.listen(0, '127.0.0.1')
-  await once(rude, 'listening')
-  const address = rude.address()
-  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+/** An editor that says the same bytes to everyone, whatever HTTP has to say about them. */
+async function rudeEditor(bytes: string): Promise<AsyncDisposable> {
+  const server = createTcpServer((socket) => socket.once('data', () => socket.end(bytes, 'latin1')))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
   await world.run(NOTEBOOK, createServer(), { target: { host: '127.0.0.1', port, generation: 1 } })
-  expect((await world.call()).status).toBe(502)
-  await new Promise((resolve) => rude.close(resolve))
+  return {
+    async [Symbol.asyncDispose]() {
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+test('an answer that is no HTTP, a status that is none or an uninvited change of protocol is a 502', async () => {
+  const answers = [
+    ...[
+      '',
+      'hello\r\n\r\n',
+      'HTTP/1.1 042 Low\r\n\r\n',
+      'HTTP/1.1 200 \x01\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n',
+    ],
+    ...['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+    ...['HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
+  ]
+  for (const bytes of answers) {
+    await using _editor = await rudeEditor(bytes)
+    expect((await world.call()).status).toBe(502)
+  }
+  const upgrade = { authorization: 'Bearer cah_ana', connection: 'Upgrade', upgrade: 'websocket' }
+  for (const bytes of answers.slice(0, -1)) {
+    await using _editor = await rudeEditor(bytes)
+    expect((await world.call({ headers: upgrade })).status).toBe(502)
+  }
 })

@@ -6,7 +6,6 @@
  * "Content-Length: 0", which the next visitor on the same connection would pay for.
  */
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream'
 import type { Logger } from 'pino'
 import { downstreamHeaders, upstreamHeaders } from './headers.ts'
 import type { Target } from './routes.ts'
@@ -45,6 +44,10 @@ export function forward(req: IncomingMessage, res: ServerResponse, agent: Agent,
   }
 
   outgoing.on('response', (answer) => {
+    if (!isPresentable(answer)) {
+      outgoing.destroy(new Error('The notebook answered with a status that is none.'))
+      return
+    }
     answered = true
     relay(answer, res, passage.logger)
   })
@@ -69,12 +72,19 @@ export function forward(req: IncomingMessage, res: ServerResponse, agent: Agent,
   req.pipe(outgoing)
 }
 
-/** Sends a notebook's answer. An answer that breaks off breaks off for the visitor too. */
+/** Node reads more than it is willing to write, and a notebook may say anything. */
+export function isPresentable({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean {
+  return statusCode >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage)
+}
+
+/** Sends a notebook's presentable answer. An answer that breaks off breaks off for the visitor too. */
 export function relay(answer: IncomingMessage, res: ServerResponse, logger: Logger): void {
   res.writeHead(answer.statusCode ?? 502, answer.statusMessage, downstreamHeaders(answer))
   // An answer of unknown length may be a stream of events, whose reader waits for the headers before the first of them.
   if (answer.headers['content-length'] === undefined) res.flushHeaders()
-  pipeline(answer, res, (error) => {
-    if (error) logger.debug({ err: error }, 'an answer broke off')
+  answer.on('error', (error) => logger.debug({ err: error }, 'an answer broke off'))
+  answer.on('close', () => {
+    if (!answer.complete) res.destroy()
   })
+  answer.pipe(res)
 }

@@ -18,7 +18,7 @@ import { Entrance, type Way } from './entrance.ts'
 import { forward, notebookConnections, type Passage } from './forward.ts'
 import { GatewayDomain } from './origin.ts'
 import * as pages from './pages.ts'
-import type { Routes } from './routes.ts'
+import type { Routes, Target } from './routes.ts'
 import { Sessions } from './sessions.ts'
 import { OpenStreams } from './streams.ts'
 import { tunnel } from './tunnel.ts'
@@ -67,14 +67,23 @@ export function createGateway(parts: GatewayParts): Gateway {
     stream.on('close', forget)
   }
 
-  function passageTo({ address: { notebookId }, target }: Way, req: IncomingMessage): Passage {
+  /** Targets are kept with their routes; so are the tokens that follow from them. */
+  const tokens = new WeakMap<Target, string>()
+  function tokenOf({ address: { notebookId }, target }: Way): string {
+    const token = tokens.get(target) ?? vault.derive(`editor:${notebookId}:${target.generation}`)
+    tokens.set(target, token)
+    return token
+  }
+
+  function passageTo(way: Way, req: IncomingMessage): Passage {
+    const { address, target } = way
     return {
       target,
-      token: vault.derive(`editor:${notebookId}:${target.generation}`),
+      token: tokenOf(way),
       scheme: domain.scheme,
       logger,
       unreachable(res, error) {
-        logger.warn({ err: error, notebookId }, 'an editor did not answer')
+        logger.warn({ err: error, notebookId: address.notebookId }, 'an editor did not answer')
         send(req, res, pages.unreachable())
       },
     }

@@ -92,6 +92,12 @@ export function followsLink(req: IncomingMessage): boolean {
   return navigates && SAFE_METHODS.has(req.method ?? '') && origin === undefined && upgrade === undefined
 }
 
+/** Path and query of a request's URL as they were sent; to URL a path such as `//x` would name another host. */
+export function splitUrl(url: string): { path: string; query: string } {
+  const at = url.indexOf('?')
+  return at < 0 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
+}
+
 /** The absolute URL of `to` where it is a path of `origin`, else that of `/`: whatever it may look like, it leads nowhere else. */
 export function localUrl(to: string | null, origin: string): string {
   const url = to?.startsWith('/') ? URL.parse(to, origin) : null

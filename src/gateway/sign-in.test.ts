@@ -156,6 +156,11 @@ test('what is no small form is refused', async () => {
   )
 })
 
+test('a path that is none of the page is a 404, also one that looks like a host', async () => {
+  for (const path of ['/sign-in/', '/sign-in/x', '//', '//sign-in', '/sign-in%2F'])
+    expect((await world.call({ host: world.controlPlane, path, headers: PAGE })).status).toBe(404)
+})
+
 test('the page is in no frame and no cache, runs nothing, and its form may lead to notebooks', async () => {
   const { headers } = await show()
   const policy = String(headers['content-security-policy']).split('; ')

@@ -11,7 +11,7 @@ import type { Access, Viewer } from './admission.ts'
 import { type Answer, send } from './answer.ts'
 import { OriginCookie } from './cookies.ts'
 import { readForm } from './form.ts'
-import { type Address, GatewayDomain, isOwnRequest, parseLabel } from './origin.ts'
+import { type Address, GatewayDomain, isOwnRequest, parseLabel, splitUrl } from './origin.ts'
 import * as pages from './pages.ts'
 import { SESSION_SECONDS, Sessions } from './sessions.ts'
 
@@ -79,14 +79,13 @@ export function createSignIn(parts: SignInParts): SignIn {
   }
 
   async function answer(req: IncomingMessage): Promise<Answer> {
-    const url = new URL(req.url ?? '/', domain.controlPlane)
+    const { path, query } = splitUrl(req.url ?? '/')
     if (req.method === 'GET' || req.method === 'HEAD')
-      return url.pathname === '/sign-in' ? show(req, url.searchParams) : pages.noSuchPage()
+      return path === '/sign-in' ? show(req, new URLSearchParams(query)) : pages.noSuchPage()
     if (req.method !== 'POST') return pages.badRequest('This page takes GET and POST.')
     if (!isOwnRequest(req, domain.controlPlane)) return pages.foreignOrigin()
-    if (url.pathname === '/sign-in/end')
-      return pages.redirect(signInUrl(domain, null, '/'), { 'Set-Cookie': cookie.cleared })
-    const form = url.pathname === '/sign-in' ? await readForm(req) : null
+    if (path === '/sign-in/end') return pages.redirect(signInUrl(domain, null, '/'), { 'Set-Cookie': cookie.cleared })
+    const form = path === '/sign-in' ? await readForm(req) : null
     return form ? begin(form) : pages.badRequest('This is not the form of this page.')
   }
 

@@ -5,7 +5,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { responseOn } from './answer.ts'
-import { type Passage, relay } from './forward.ts'
+import { isPresentable, type Passage, relay } from './forward.ts'
 import { downstreamHeaders, upstreamHeaders } from './headers.ts'
 
 const KEEP_ALIVE_MS = 30_000
@@ -46,6 +46,10 @@ export function tunnel(req: IncomingMessage, socket: Socket, head: Buffer, passa
     join(upstream, socket)
   })
   outgoing.on('response', (answer) => {
+    if (!isPresentable(answer)) {
+      outgoing.destroy(new Error('The notebook answered with a status that is none.'))
+      return
+    }
     answered = true
     relay(answer, responseOn(socket, req), passage.logger)
   })
