@@ -15,7 +15,7 @@ function minutesOf({ minutes, startedAt }: BillingPeriod, { parts }: Context): n
 export const BillingPeriodRef = builder.prismaNode('BillingPeriod', {
   description: 'The billed record of one run: from entering RUNNING to leaving it.',
   nullable: true,
-  id: { field: 'id', description: 'Opaque; of this object everywhere in the API.' },
+  id: { field: 'id' },
   fields: (t) => ({
     notebook: t.relation('notebook', { description: 'What ran.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it entered RUNNING.' }),

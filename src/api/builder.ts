@@ -53,11 +53,22 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       const parsed = parseId(id)
       return { typename: parsed?.type ?? '', id: parsed?.uuid ?? '' }
     },
+    nodeTypeOptions: { description: 'Anything with an id of its own.' },
+    idFieldOptions: { description: 'Opaque; the same everywhere in the API.' },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether there is more behind it.' },
+    hasPreviousPageFieldOptions: { description: 'Whether it began after a cursor.' },
+    startCursorFieldOptions: { description: 'Of its first entry; null when it is empty.' },
+    endCursorFieldOptions: { description: 'Of its last entry: the next page begins after it; null when it is empty.' },
+    cursorFieldOptions: { description: 'A page can begin after it.' },
+    nodeFieldOptions: { description: 'The entry itself.' },
+    pageInfoFieldOptions: { description: 'Where the page stands in its list.' },
     // A page counts by its size, at the field that has it.
-    edgesFieldOptions: { complexity: { field: 1, multiplier: 1 }, description: 'The entries of the page.' },
+    edgesFieldOptions: { complexity: { field: 1, multiplier: 1 }, description: 'The entries of the page, in order.' },
     nodesQueryOptions: false,
     nodeQueryOptions: {
       description: 'Any object by its id; null when it is not there, or not yours.',
+      args: { id: { description: 'The object’s.' } },
       resolve: async (_root, { id }, context, _info, resolveNode) => {
         if (!id.typename) return null
         const seen = await maySee(context.parts.database, viewerOf(context), id.typename as NodeType, id.id)

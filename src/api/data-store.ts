@@ -7,7 +7,7 @@ import { viewerOf } from './context.ts'
 export const DataStoreRef = builder.prismaNode('DataStore', {
   description: 'A named S3 endpoint of a project, with keys that are never shown again.',
   nullable: true,
-  id: { field: 'id', description: 'Opaque; of this object everywhere in the API.' },
+  id: { field: 'id' },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Unique in the project.' }),
     endpoint: t.expose('endpoint', { type: 'URL', description: 'Where the store answers.' }),

@@ -37,7 +37,7 @@ const WorkspaceRef = builder.objectRef<Pick<Notebook, 'id'>>('Workspace').implem
 export const NotebookRef = builder.prismaNode('Notebook', {
   description: 'Compute, an editor, a framework, volumes and a workspace, in one project.',
   nullable: true,
-  id: { field: 'id', description: 'Opaque; of this object everywhere in the API.' },
+  id: { field: 'id' },
   fields: (t) => ({
     uuid: t.expose('id', { type: 'UUID', description: 'As in its URL and in the bucket of its workspace.' }),
     name: t.exposeString('name', { description: 'For people; need not be unique.' }),

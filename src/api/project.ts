@@ -35,7 +35,7 @@ const QuotaRef = builder.objectRef<{ gpus: QuotaUse; vcpus: QuotaUse }>('Quota')
 export const ProjectRef = builder.prismaNode('Project', {
   description: 'The tenant: owns notebooks and data stores, has a quota and a bill.',
   nullable: true,
-  id: { field: 'id', description: 'Opaque; of this object everywhere in the API.' },
+  id: { field: 'id' },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'For people.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),

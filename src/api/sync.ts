@@ -32,7 +32,7 @@ export const DataSyncRef = builder.prismaNode('DataSync', {
   description:
     'One run of pull or push over one volume or the workspace. Totals are known before the first byte moves.',
   nullable: true,
-  id: { field: 'id', description: 'Opaque; of this object everywhere in the API.' },
+  id: { field: 'id' },
   fields: (t) => ({
     notebook: t.relation('notebook', { description: 'Whose data it moves.' }),
     volume: t.relation('volume', { nullable: true, description: 'Which volume; null: the workspace.' }),

@@ -23,7 +23,7 @@ const VolumeSourceRef = builder.unionType('VolumeSource', {
 export const VolumeRef = builder.prismaNode('Volume', {
   description: 'Remote data attached to a notebook at a mount path.',
   nullable: true,
-  id: { field: 'id', description: 'Opaque; of this object everywhere in the API.' },
+  id: { field: 'id' },
   fields: (t) => ({
     notebook: t.relation('notebook', { description: 'Whose it is.' }),
     source: t.field({
