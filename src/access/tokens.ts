@@ -3,6 +3,7 @@
  * hash is enough.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import type { Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
 
 /** A signed-in caller. */
@@ -30,14 +31,30 @@ const LAST_USED_MS = 60_000
 export async function authenticate(database: Database, header: string | null | undefined): Promise<Viewer | null> {
   const token = /^Bearer +(cah_[A-Za-z0-9_-]{43})$/i.exec(header ?? '')?.[1]
   if (token === undefined) return null
-  const found = await database.apiToken.findUnique({ where: { hash: hashToken(token) }, include: { user: true } })
+  return viewerOf(
+    database,
+    await database.apiToken.findUnique({ where: { hash: hashToken(token) }, include: WITH_USER }),
+  )
+}
+
+/** Who began a session with that token, as long as it is valid. */
+export async function authenticateById(database: Database, tokenId: string): Promise<Viewer | null> {
+  return viewerOf(database, await database.apiToken.findUnique({ where: { id: tokenId }, include: WITH_USER }))
+}
+
+const WITH_USER = { user: true } satisfies Prisma.ApiTokenInclude
+
+async function viewerOf(
+  database: Database,
+  token: Prisma.ApiTokenGetPayload<{ include: typeof WITH_USER }> | null,
+): Promise<Viewer | null> {
   const now = new Date()
-  if (!found || found.revokedAt || found.expiresAt <= now) return null
+  if (!token || token.revokedAt || token.expiresAt <= now) return null
   const stale = new Date(now.getTime() - LAST_USED_MS)
-  if (!found.lastUsedAt || found.lastUsedAt < stale)
+  if (!token.lastUsedAt || token.lastUsedAt < stale)
     await database.apiToken.updateMany({
-      where: { id: found.id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: stale } }] },
+      where: { id: token.id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: stale } }] },
       data: { lastUsedAt: now },
     })
-  return { userId: found.userId, name: found.user.name, tokenId: found.id, expiresAt: found.expiresAt }
+  return { userId: token.userId, name: token.user.name, tokenId: token.id, expiresAt: token.expiresAt }
 }

@@ -9,7 +9,7 @@ test('what is sealed opens with the same key and purpose, and with nothing else'
   expect(new Vault(key).open(sealed, 'data-store:1')).toBe('secret é')
   expect(() => vault.open(sealed, 'data-store:2')).toThrow(VaultError)
   expect(() => new Vault(randomBytes(32)).open(sealed, 'data-store:1')).toThrow(VaultError)
-  sealed[sealed.length - 1]! ^= 1
+  sealed.set([(sealed.at(-1) ?? 0) ^ 1], sealed.length - 1)
   expect(() => vault.open(sealed, 'data-store:1')).toThrow(VaultError)
 })
 

@@ -43,9 +43,13 @@ export class Controller {
     await Promise.all([...this.#tasks.values()].map(({ done }) => done))
   }
 
-  /** A notebook was woken. */
-  wake(notebookId: string): void {
+  /** A notebook was woken; null: any may have been. */
+  wake(notebookId: string | null): void {
     this.#look.abort()
+    for (const id of notebookId ? [notebookId] : this.#tasks.keys()) this.#reconsider(id)
+  }
+
+  #reconsider(notebookId: string): void {
     this.#tasks
       .get(notebookId)
       ?.task.reconsider()

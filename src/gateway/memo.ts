@@ -36,4 +36,7 @@ export class Memo<Value> {
   drop(key: string): void {
     this.#entries.delete(key)
   }
+  clear(): void {
+    this.#entries.clear()
+  }
 }

@@ -2,32 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StillClock } from '../../test/gateway/world.ts'
 import { type FreshDatabase, freshDatabase } from '../../test/testkit/database.ts'
-import { type RouteChanges, RouteTable } from './routes.ts'
-
-class Announcements implements RouteChanges {
-  readonly listeners = new Set<(notebookId: string) => void>()
-
-  subscribe(_channel: 'cahier_routes', changed: (notebookId: string) => void): () => void {
-    this.listeners.add(changed)
-    return () => this.listeners.delete(changed)
-  }
-
-  announce(notebookId: string): void {
-    for (const listener of this.listeners) listener(notebookId)
-  }
-}
+import { RouteTable } from './routes.ts'
 
 let fresh: FreshDatabase
 let clock: StillClock
-let changes: Announcements
 let table: RouteTable
 let notebookId: string
 
 beforeEach(async () => {
   fresh = await freshDatabase()
   clock = new StillClock()
-  changes = new Announcements()
-  table = new RouteTable({ database: fresh.database, changes, clock })
+  table = new RouteTable({ database: fresh.database, clock })
   await fresh.database.engineNode.create({ data: { id: 'node', milliCpus: 1, memoryBytes: 1n } })
   const project = await fresh.database.project.create({ data: { name: 'p' } })
   const notebook = await fresh.database.notebook.create({
@@ -44,10 +29,7 @@ beforeEach(async () => {
   })
   notebookId = notebook.id
 })
-afterEach(async () => {
-  table.close()
-  await fresh[Symbol.asyncDispose]()
-})
+afterEach(() => fresh[Symbol.asyncDispose]())
 
 async function addContainer(generation: number, change: { settled?: boolean; role?: 'MOVER' } = {}): Promise<void> {
   await fresh.database.container.create({
@@ -99,14 +81,16 @@ test('a change is seen at once when it is announced, and within a second when it
   const name = async () => (await table.routeOf(notebookId))?.name
   await name()
   await rename('announced')
-  changes.announce(notebookId)
+  table.forget(notebookId)
   expect(await name()).toBe('announced')
   await rename('unheard')
   clock.pass(1_000)
   expect(await name()).toBe('unheard')
 })
 
-test('a closed table listens no more', () => {
-  table.close()
-  expect(changes.listeners.size).toBe(0)
+test('after a gap in the announcements every route is read anew', async () => {
+  await table.routeOf(notebookId)
+  await fresh.database.notebook.update({ where: { id: notebookId }, data: { name: 'renamed' } })
+  table.forget(null)
+  expect(await table.routeOf(notebookId)).toMatchObject({ name: 'renamed' })
 })

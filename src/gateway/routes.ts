@@ -34,29 +34,23 @@ export interface Routes {
   routeOf(notebookId: string): Promise<Route | null>
 }
 
-/** The notifications of the database, as far as the gateway needs them. Lost ones cost a second. */
-export interface RouteChanges {
-  /** Calls `changed` with the id of each notebook whose address or state changed. Returns what ends it. */
-  subscribe(channel: 'cahier_routes', changed: (notebookId: string) => void): () => void
-}
-
 export class RouteTable implements Routes {
   readonly #database: Database
   readonly #known: Memo<Route | null>
-  readonly #unsubscribe: () => void
 
-  constructor(parts: { database: Database; changes: RouteChanges; clock: Clock }) {
+  constructor(parts: { database: Database; clock: Clock }) {
     this.#database = parts.database
     this.#known = new Memo(parts.clock, FRESH_MS)
-    this.#unsubscribe = parts.changes.subscribe('cahier_routes', (notebookId) => this.#known.drop(notebookId))
   }
 
   routeOf(notebookId: string): Promise<Route | null> {
     return this.#known.get(notebookId, () => readRoute(this.#database, notebookId))
   }
 
-  close(): void {
-    this.#unsubscribe()
+  /** It changed; null: any may have. What is not announced costs a second. */
+  forget(notebookId: string | null): void {
+    if (notebookId === null) this.#known.clear()
+    else this.#known.drop(notebookId)
   }
 }
 

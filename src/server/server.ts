@@ -1,6 +1,6 @@
 /**
  * The one HTTP server. A request goes by its Host: to a notebook through the gateway, or to the control plane, which
- * answers `/graphql` (also over WebSocket), `/health` and `/ready`.
+ * answers `/graphql` (also over WebSocket), `/sign-in`, `/health` and `/ready`.
  */
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
@@ -24,8 +24,14 @@ export interface Gateway {
   close(): void
 }
 
+/** The pages where people sign in: everything below `/sign-in`. */
+export interface SignIn {
+  handle(req: IncomingMessage, res: ServerResponse): void
+}
+
 export interface ServerParts {
   api: GraphqlApi
+  signIn: SignIn
   sockets: GraphqlSockets
   readiness: Readiness
   gateway: Gateway
@@ -43,7 +49,8 @@ export interface Server {
 
 export function createServer(parts: ServerParts): Server {
   const { gateway, sockets, log } = parts
-  const server = createHttpServer((req, res) => {
+  // An upload to a notebook may take as long as it likes; headers may not.
+  const server = createHttpServer({ requestTimeout: 0 }, (req, res) => {
     if (gateway.serves(req)) gateway.handle(req, res)
     else void answer(parts, req, res)
   })
@@ -70,9 +77,15 @@ export function createServer(parts: ServerParts): Server {
   }
 }
 
-async function answer({ api, readiness, log }: ServerParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answer(
+  { api, signIn, readiness, log }: ServerParts,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const path = pathOf(req)
   try {
-    switch (pathOf(req)) {
+    if (path === '/sign-in' || path.startsWith('/sign-in/')) return signIn.handle(req, res)
+    switch (path) {
       case GRAPHQL_PATH:
         await api(req, res)
         return

@@ -1,0 +1,35 @@
+/** A start that is refused says why in one sentence; only what nobody foresaw shows where it happened. */
+import { ConfigError } from '../config.ts'
+import { PlatformStoreError } from '../data/platform-store.ts'
+import { CatalogueError } from '../domain/catalogue.ts'
+import { EmbeddedError } from '../embedded/folders.ts'
+import { EngineUnavailableError, ImageError } from '../engine/port.ts'
+import { PackagesError } from '../host/apt.ts'
+import { MigrationError } from '../store/migrate.ts'
+
+/** Errors whose message is made for the person who starts Cahier. */
+const SENTENCES = [
+  ConfigError,
+  CatalogueError,
+  EmbeddedError,
+  EngineUnavailableError,
+  ImageError,
+  MigrationError,
+  PackagesError,
+  PlatformStoreError,
+]
+
+/** Runs the start; when it fails, says why on stderr and ends the process with code 1. */
+export async function withoutStackTraces(start: () => Promise<void>): Promise<void> {
+  try {
+    await start()
+  } catch (error) {
+    const isSentence = SENTENCES.some((kind) => error instanceof kind)
+    console.error('Cahier cannot start.', isSentence || isPortTaken(error) ? (error as Error).message : error)
+    process.exit(1)
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall === 'listen'
+}
