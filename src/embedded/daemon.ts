@@ -3,11 +3,14 @@
  * their output in a file; and found again by their process id.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 25
+
+/** A log that has grown beyond this many bytes is begun anew with the daemon. */
+const LOG_LIMIT = 20 * 2 ** 20
 
 export interface DaemonOptions {
   log: string
@@ -23,7 +26,8 @@ export interface Daemon {
 }
 
 export function startDaemon(program: string, args: string[], { log, ...options }: DaemonOptions): Daemon {
-  const file = openSync(log, 'a', 0o600)
+  const isLong = (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT
+  const file = openSync(log, isLong ? 'w' : 'a', 0o600)
   const state = { ended: false }
   const child = spawn(program, args, { ...options, detached: true, stdio: ['ignore', file, file] })
   closeSync(file)
@@ -61,8 +65,12 @@ export async function endProcess(
   signal: NodeJS.Signals,
   limitSeconds: number,
 ): Promise<boolean> {
-  if (!isRunning(pid, mark)) return true
-  process.kill(pid, signal)
+  try {
+    if (isRunning(pid, mark)) process.kill(pid, signal)
+  } catch (error) {
+    // It ended in between.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
   return until(async () => !isRunning(pid, mark), limitSeconds)
 }
 
