@@ -14,6 +14,9 @@ import { PathBlockedError } from './tree.ts'
 /** Linux's limit for a symlink's target, in bytes. */
 const MAX_LINK_TARGET = 4095
 
+/** Tries at an object that changes while it is being read. */
+const READINGS = 3
+
 export interface Fetched {
   /** Name of what was written aside. */
   aside: string
@@ -23,12 +26,25 @@ export interface Fetched {
   modified: string | null
 }
 
-/** Fetches an object aside; null when it is not there any more. */
+/** Fetches an object aside, in the version it has now; null when it is not there any more. */
 export async function fetchAside(sync: Sync, remote: RemoteObject): Promise<Fetched | null> {
-  const { tree, store, target, progress } = sync
-  const object = await store.get(target.source.prefix + remote.path, 0)
-  if (!object) return null
-  progress.resize(object.size - remote.size)
+  let planned = remote.size
+  for (let reading = 1; ; reading++) {
+    const object = await sync.store.get(sync.target.source.prefix + remote.path, 0)
+    sync.progress.resize((object?.size ?? 0) - planned)
+    if (!object) return null
+    planned = object.size
+    try {
+      return await writeAside(sync, remote, object)
+    } catch (error) {
+      if (!(error instanceof ChangedObjectError)) throw error
+      if (reading === READINGS) throw new StoreError('unavailable', error.message, { cause: error })
+    }
+  }
+}
+
+async function writeAside(sync: Sync, remote: RemoteObject, object: ObjectBody): Promise<Fetched> {
+  const { tree, target, progress } = sync
   const stamp = fromMetadata(remote.path, object.metadata, object.modified)
   // A listing tells the time more exactly than the answer to a GET: the two cannot be compared.
   const version = { etag: object.etag, modified: object.etag === remote.etag ? remote.modified : null }
@@ -70,7 +86,10 @@ async function writeBody(sync: Sync, path: string, object: ObjectBody, file: Fil
   const write = async () => {
     const current = answer ?? (await sync.store.get(sync.target.source.prefix + path, written))
     answer = null
-    if (current?.etag !== object.etag) throw new PathBlockedError('The object changed while it was being read.')
+    if (current?.etag !== object.etag) {
+      current?.body.destroy()
+      throw new ChangedObjectError('The object kept changing while it was being read.')
+    }
     for await (const chunk of unbroken(current.body)) {
       await file.write(chunk, 0, chunk.length, written)
       written += chunk.length
@@ -86,6 +105,10 @@ async function writeBody(sync: Sync, path: string, object: ObjectBody, file: Fil
     const message = `The store broke off the object after ${written} of ${object.size} bytes, again and again.`
     throw new StoreError('unavailable', message, { cause: error })
   }
+}
+
+class ChangedObjectError extends Error {
+  override readonly name = 'ChangedObjectError'
 }
 
 class BrokenBodyError extends Error {

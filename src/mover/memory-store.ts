@@ -28,6 +28,8 @@ export class MemoryBucket {
   readonly calls: Record<string, number> = {}
   /** Throws to make a call fail. */
   fault: (method: keyof ObjectStore, key: string) => void = () => undefined
+  /** How many bytes of a body arrive before the connection breaks. */
+  deliver: (key: string, from: number) => number = () => Number.POSITIVE_INFINITY
   /** Sizes to list instead of the real ones. */
   readonly listedSizes = new Map<string, number>()
   #ticks = 0
@@ -81,13 +83,11 @@ export class MemoryStore implements ObjectStore {
   async get(key: string, from: number): Promise<ObjectBody | null> {
     this.#enter('get', key)
     const object = this.#bucket.objects.get(key)
-    return object
-      ? {
-          ...object,
-          size: object.bytes.length,
-          body: Readable.from([object.bytes.subarray(from)], { objectMode: false }),
-        }
-      : null
+    if (!object) return null
+    const { length } = object.bytes
+    const end = Math.min(length, from + this.#bucket.deliver(key, from))
+    const body = Readable.from(bodyOf(object.bytes.subarray(from, end), end < length), { objectMode: false })
+    return { ...object, size: length, body }
   }
 
   async put(
@@ -167,6 +167,11 @@ export class MemoryStore implements ObjectStore {
     const etag = this.#bucket.objects.get(key)?.etag
     return 'etag' in expected ? etag === expected.etag : etag === undefined
   }
+}
+
+async function* bodyOf(bytes: Buffer, breaks: boolean): AsyncGenerator<Buffer, void, undefined> {
+  yield bytes
+  if (breaks) throw new Error('The connection was reset.')
 }
 
 function md5(bytes: Buffer): Buffer {

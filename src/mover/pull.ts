@@ -200,7 +200,6 @@ async function fetch(sync: Sync, step: Extract<PullStep, { do: 'get' | 'beside' 
   const { tree, target, progress, report } = sync
   const fetched = await fetchAside(sync, step.remote)
   if (!fetched) {
-    progress.resize(-step.remote.size)
     progress.add('filesSkipped')
     return 'base' in step ? step.base : null
   }

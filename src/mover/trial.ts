@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,6 +52,11 @@ export class Trial implements Disposable {
   write(path: string, content: string | Buffer): void {
     mkdirSync(dirname(this.path(path)), { recursive: true })
     writeFileSync(this.path(path), content)
+  }
+
+  /** Gives a file another mtime. */
+  touch(path: string): void {
+    utimesSync(this.path(path), 1_000_000_000, 1_000_000_000)
   }
 
   remove(path: string): void {
