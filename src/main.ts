@@ -9,6 +9,7 @@ import { maySee } from './access/policy.ts'
 import { authenticate, authenticateById, type Viewer } from './access/tokens.ts'
 import { createGraphqlApi } from './api/yoga.ts'
 import { type Foundation, layFoundation } from './boot/foundation.ts'
+import { removePidFile, writePidFile } from './boot/pid-file.ts'
 import { withoutStackTraces } from './boot/refusal.ts'
 import { workTreeOf } from './boot/work-tree.ts'
 import { type Config, readConfig } from './config.ts'
@@ -34,6 +35,7 @@ await withoutStackTraces(async () => {
   const foundation = await layFoundation(config, say)
   const tokenFile = await ensureAdmin(foundation.database, config.home)
   const running = await start(config, foundation, log)
+  await writePidFile(config.home)
   announce(config, tokenFile)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(running, log))
 })
@@ -63,13 +65,10 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
   const doors = { access, vault, publicUrl, gatewayDomain, clock, logger: log }
 
   const controller = new Controller({
-    ...useCases,
-    engine,
+    ...foundation,
+    clock,
     log,
-    installation: foundation.installation,
     platformStore: store.address,
-    workspaceBucket,
-    allowedPrivateAddresses: foundation.allowedPrivateAddresses,
     leaseSeconds: config.leaseSeconds,
     sweepSeconds: config.sweepSeconds,
   })
@@ -105,7 +104,13 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
   await server.listen(config.port, config.host)
   return {
     server,
-    parts: [() => controller.stop(), () => listening.close(), () => hub.close(), () => database.$disconnect()],
+    parts: [
+      () => controller.stop(),
+      () => listening.close(),
+      () => hub.close(),
+      () => database.$disconnect(),
+      () => removePidFile(config.home),
+    ],
   }
 }
 
