@@ -4,6 +4,7 @@
  * The plan goes in on stdin, whole, then end of file; no plan within 30 s ends in exit code NO_PLAN. Stdout carries
  * progress lines only, one JSON object each, and may be lost. The truth is left in files below the side directory of
  * each target (`result.json`, `manifest.jsonl`), written aside, fsynced and renamed; the control plane reads them after the exit.
+ * No `result.json` of this operation means that its target did not come to an end: the step is taken again.
  */
 
 export const PROTOCOL = 1
@@ -14,7 +15,7 @@ export const EXIT = {
   DONE: 0,
   /** No plan came within 30 s, or one of another protocol version: nothing was touched, the step is taken again. */
   NO_PLAN: 64,
-  /** The user's side is at fault: access refused, a file that cannot be carried, a path in the way. Not worth a retry. */
+  /** The user's side is at fault: access refused, a file that cannot be carried, a path in the way, a full disk. Not worth a retry. */
   DATA: 65,
   /** The store did not answer as it should, after retries. Worth another try later. */
   STORE: 69,
@@ -74,6 +75,10 @@ export interface Plan {
   confirmDeletions: boolean
 }
 
+/**
+ * Files are what has a key: also symlinks and markers of folders. At the end done + skipped + deleted + failed = total, and
+ * bytesDone = bytesTotal unless a file failed. Totals change only when a file turns out to have another size than was listed.
+ */
 export interface Counters {
   filesDone: number
   filesTotal: number | null
@@ -119,10 +124,10 @@ export interface TargetResult extends Counters {
   /** `done` on push means: verified in the bucket, so that the local copy may go. */
   state: 'done' | 'failed'
   error: TargetError | null
-  /** The first 100. */
+  /** The first 100, as of conflicts. What holds no content, or no file could ever be, stands here too, but fails no target. */
   failures: FileProblem[]
   conflicts: FileConflict[]
-  /** Deletions not carried out because they were more than half of the objects; 0 otherwise. */
+  /** Deletions not carried out because they were more than half of the objects; 0 otherwise. The state is `done` all the same. */
   deletionsHeld: number
   startedAt: string
   endedAt: string

@@ -175,6 +175,14 @@ describe('paths of other volumes', () => {
     expect(trial.tree()).toEqual({ 'mnt/data/file': 'x', own: 'x' })
   })
 
+  test('get their folders from the pull, which an engine would make as root', async () => {
+    using trial = new Trial({ kind: 'workspace', permission: 'RWD', reserved: ['mnt/data'] })
+    expect(await trial.pull()).toMatchObject({ state: 'done', failures: [] })
+    expect(trial.tree()).toEqual({ 'mnt/data': '/' })
+    await trial.push()
+    expect(trial.bucket.keys()).toEqual([])
+  })
+
   test.each([
     ['a file at the place', (trial: Trial) => trial.write('mnt/data', 'x'), 'mnt/data'],
     ['a file above it', (trial: Trial) => trial.write('mnt', 'x'), 'mnt'],

@@ -35,6 +35,7 @@ interface PullPlan {
 /** Throws what ends the sync: TargetFailure, StoreError, the abort signal's reason, or a bug. */
 export async function pull(sync: Sync): Promise<void> {
   refuseWhatIsInTheWay(sync)
+  makeMountPoints(sync)
   sync.tree.prepareAside()
   const steps = await Spool.create<PullStep>(sync.side(STEPS_FILE))
   try {
@@ -56,6 +57,17 @@ function refuseWhatIsInTheWay({ tree, target }: Sync): void {
       const found = tree.stat(path)
       if (!found) break
       if (found.type !== 'directory') throw inTheWay(path, place)
+    }
+  }
+}
+
+/** An engine would make them itself, but as root: then nobody could write beside them. */
+function makeMountPoints({ tree, target, report }: Sync): void {
+  for (const place of target.reserved) {
+    try {
+      if (!tree.stat(place)) tree.makeFolder(`${place}/`, 0o755)
+    } catch (error) {
+      report.take(place, error, 'told')
     }
   }
 }
