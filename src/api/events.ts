@@ -68,7 +68,13 @@ const PhaseChanged = builder.objectRef<ItemOf<'PhaseChanged'>>('PhaseChanged').i
     'Within its state a notebook went on to another phase, or there is something new to say about the present one.',
   interfaces,
   fields: (t) => ({
-    phase: t.field({ type: NotebookPhase, description: 'The phase now.', resolve: ({ event }) => event.phase }),
+    // Never null; declared as in StateChanged, so that one document can ask both for it.
+    phase: t.field({
+      type: NotebookPhase,
+      nullable: true,
+      description: 'The phase now.',
+      resolve: ({ event }) => event.phase,
+    }),
     message: t.string({ nullable: true, description: 'A sentence for people.', resolve: ({ event }) => event.message }),
   }),
 })
@@ -78,7 +84,8 @@ const NotebookWarned = builder.objectRef<ItemOf<'NotebookWarned'>>('NotebookWarn
   interfaces,
   fields: (t) => ({
     code: t.field({ type: WarningCode, description: 'What it is about.', resolve: ({ event }) => event.code }),
-    message: t.string({ description: 'A sentence for people.', resolve: ({ event }) => event.message }),
+    // Never null; declared as in the other events.
+    message: t.string({ nullable: true, description: 'A sentence for people.', resolve: ({ event }) => event.message }),
     dueAt: t.field({
       type: 'DateTime',
       nullable: true,

@@ -1,13 +1,22 @@
 import { readFileSync } from 'node:fs'
-import { type GraphQLNamedType, isEnumType, isInputObjectType, isInterfaceType, isObjectType, isSpecifiedScalarType } from 'graphql'
-import { lexicographicSortSchema, printSchema } from 'graphql'
+import {
+  type GraphQLNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isSpecifiedScalarType,
+  lexicographicSortSchema,
+  printSchema,
+} from 'graphql'
 import { expect, test } from 'vitest'
 import { schema } from '../../src/api/schema.ts'
 
 /** The path of everything in the schema that may carry a description, with that description. */
 function* described(type: GraphQLNamedType): Generator<[string, string | null | undefined]> {
   yield [type.name, type.description]
-  if (isEnumType(type)) for (const { name, description } of type.getValues()) yield [`${type.name}.${name}`, description]
+  if (isEnumType(type))
+    for (const { name, description } of type.getValues()) yield [`${type.name}.${name}`, description]
   if (isInputObjectType(type))
     for (const { name, description } of Object.values(type.getFields())) yield [`${type.name}.${name}`, description]
   if (!isObjectType(type) && !isInterfaceType(type)) return

@@ -126,6 +126,19 @@ export async function world() {
       await walk(database, uuidOf(notebookId), WAY_DOWN)
       await database.notebook.update({ where: { id: uuidOf(notebookId) }, data: NOTHING_HELD })
     },
+    /** From STARTING to gone. */
+    async remove(notebookId: string) {
+      const id = uuidOf(notebookId)
+      await walk(database, id, [
+        ['STOPPING', 'STOPPING_CONTAINER'],
+        ['STOPPED', null],
+        ['DELETING', 'REMOVING'],
+      ])
+      await changeNotebook(database, id, null, (_notebook, _tx, at) => ({
+        set: { deletedAt: at },
+        events: [{ type: 'NotebookDeleted' }],
+      }))
+    },
     async [Symbol.asyncDispose]() {
       for (const each of [first, ...others]) await each.close()
       await fresh[Symbol.asyncDispose]()

@@ -1,0 +1,65 @@
+/** Operations that many tests ask. */
+
+const NOTEBOOK = '... on Notebook { id uuid name state phase reason units eventCursor }'
+
+const ERRORS = `... on Error { code message }
+  ... on ValidationError { fields { path message } }
+  ... on InvalidStateError { state allowed }
+  ... on QuotaExceededError { limit used requested }
+  ... on FlavorUnavailableError { available }`
+
+function notebookMutation(name: string): string {
+  const input = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`
+  return `mutation ($input: ${input}!) { result: ${name}(input: $input) { __typename ${NOTEBOOK} ${ERRORS} } }`
+}
+
+export const CREATE = notebookMutation('createNotebook')
+export const UPDATE = notebookMutation('updateNotebook')
+export const START = notebookMutation('startNotebook')
+export const STOP = notebookMutation('stopNotebook')
+export const RESTART = notebookMutation('restartNotebook')
+export const DELETE = notebookMutation('deleteNotebook')
+export const RETRY = notebookMutation('retryNotebookSync')
+
+export const CREATE_PROJECT = `mutation ($input: CreateProjectInput!) {
+  result: createProject(input: $input) { __typename ... on Project { id name } ${ERRORS} }
+}`
+
+export const CREATE_DATA_STORE = `mutation ($input: CreateDataStoreInput!) {
+  result: createDataStore(input: $input) { __typename ... on DataStore { id name endpoint pathStyle } ${ERRORS} }
+}`
+
+export const DELETE_DATA_STORE = `mutation ($input: DeleteDataStoreInput!) {
+  result: deleteDataStore(input: $input) { __typename ... on DataStore { id } ${ERRORS} }
+}`
+
+export const GET = `query ($id: ID!) {
+  notebook(id: $id) { id state phase reason name units autoRestart maxRunSeconds publicAccess labels { name value } }
+}`
+
+/** A mutation's result, whichever member it is. */
+export interface Result {
+  result: {
+    __typename: string
+    id: string
+    uuid: string
+    name: string
+    state: string
+    phase: string | null
+    reason: string | null
+    eventCursor: string
+    code: string
+    message: string
+    fields: { path: string; message: string }[]
+    allowed: string[]
+    available: string[]
+    limit: number
+    used: number
+    requested: number
+    endpoint: string
+    pathStyle: boolean
+  }
+}
+
+/** The least a notebook can be created with on nodes without GPUs. */
+export const SMALL = { editor: 'jupyterlab', framework: 'python', flavor: 'ai1-1-cpu' } as const
