@@ -4,7 +4,6 @@
  * leaves nothing behind but the project "demo" and its bill.
  */
 import { randomBytes } from 'node:crypto'
-import { WebSocket } from 'ws'
 import { type Client, createClient, type Notebook } from '../src/sdk/client.ts'
 import { unwrap } from '../src/sdk/errors.ts'
 import {
@@ -53,11 +52,7 @@ class Demo {
 
   constructor(settings: Settings) {
     this.#settings = settings
-    this.#client = createClient({
-      url: settings.url,
-      token: settings.token,
-      webSocket: WebSocket as unknown as typeof globalThis.WebSocket,
-    })
+    this.#client = createClient(settings)
     this.#buckets = new Buckets(settings.store)
   }
 

@@ -72,7 +72,10 @@ export interface Config {
   encryptionKey: Buffer | undefined
   /** `host:port` of loopback, link-local or private addresses at which users' data stores may lie. */
   allowedPrivateAddresses: string[]
-  /** Absolute path of the catalogue of editors, frameworks and flavors; undefined: the one that comes with Cahier. */
+  /**
+   * Absolute path of the catalogue of editors, frameworks and flavors, with the folders of its images beside it;
+   * undefined: the one that comes with Cahier.
+   */
   catalogue: string | undefined
   /** How long a controller owns a notebook without renewing, in seconds. */
   leaseSeconds: number

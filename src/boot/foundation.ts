@@ -4,6 +4,7 @@
  * with a sentence that names its variable.
  */
 import { mkdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Vault } from '../access/vault.ts'
 import { type Config, ConfigError, type ObjectStoreAddress } from '../config.ts'
@@ -24,7 +25,6 @@ import { encryptionKey } from './encryption-key.ts'
 import { provideImages } from './images.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
-const IMAGES = fileURLToPath(new URL('../../images', import.meta.url))
 const CATALOGUE = fileURLToPath(new URL('../../images/catalogue.json', import.meta.url))
 
 export interface Foundation {
@@ -43,7 +43,8 @@ export interface Foundation {
 /** Says in short lines what takes time. Throws ConfigError and the parts' own errors, each with one sentence. */
 export async function layFoundation(config: Config, say: (line: string) => void): Promise<Foundation> {
   await mkdir(config.home, { recursive: true, mode: 0o700 })
-  const catalogue = parseCatalogue(await readFile(config.catalogue ?? CATALOGUE, 'utf8'))
+  const catalogueFile = config.catalogue ?? CATALOGUE
+  const catalogue = parseCatalogue(await readCatalogue(catalogueFile))
   const vault = new Vault(await encryptionKey(config.encryptionKey, config.home))
 
   const databaseUrl = config.databaseUrl ?? (await ensurePostgres(config.home, say)).url
@@ -54,7 +55,7 @@ export async function layFoundation(config: Config, say: (line: string) => void)
   const dockerHost = config.dockerHost ?? (await ensureDocker(config.home, say)).dockerHost
   const docker = connectDocker(dockerHost)
   const { ID: nodeId } = await naming('DOCKER_HOST', config.dockerHost, () => docker.info() as Promise<{ ID: string }>)
-  const images = new ImageBuilder(docker, catalogue, IMAGES)
+  const images = new ImageBuilder(docker, catalogue, dirname(catalogueFile))
   const engine = createDockerEngine({ docker, installation, nodeId, images })
   await engine.prepare()
   await recordNode(database, nodeId, await engine.capacity())
@@ -78,6 +79,12 @@ export async function layFoundation(config: Config, say: (line: string) => void)
     workspaceBucket,
     allowedPrivateAddresses: [...config.allowedPrivateAddresses, hostAndPort(address)],
   }
+}
+
+function readCatalogue(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError(`CATALOGUE: ${file} cannot be read.`, { cause })
+  })
 }
 
 /** An error while a part is used that the user named becomes a sentence about its variable. */

@@ -29,7 +29,7 @@ const Id = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'is not an id of a-z, 0-9, 
 
 const Image = z.union([
   z.strictObject({
-    /** Folder with a Dockerfile below `images/` beside the catalogue. */
+    /** Folder with a Dockerfile, beside the catalogue. */
     build: z.string(),
     args: z.record(z.string(), z.string()).optional(),
     /** Id of the image that the Dockerfile gets as BASE. */

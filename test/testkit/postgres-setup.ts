@@ -13,6 +13,9 @@ const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = await mkdtemp(join(tmpdir(), 'cahier-test-'))
   const { url } = await ensurePostgres(home, () => undefined)
+  // What a test writes need not outlive a power cut.
+  await runSql(url, 'ALTER SYSTEM SET fsync = off')
+  await runSql(url, 'SELECT pg_reload_conf()')
   await runSql(url, `CREATE DATABASE ${TEMPLATE}`)
   await applyMigrations(databaseUrl(url, TEMPLATE), MIGRATIONS)
   project.provide('postgresUrl', url)
