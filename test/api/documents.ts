@@ -2,11 +2,14 @@
 
 const NOTEBOOK = '... on Notebook { id uuid name state phase reason units eventCursor }'
 
-const ERRORS = `... on Error { code message }
+const ERRORS = `... on Error {
+  code
+  message
   ... on ValidationError { fields { path message } }
   ... on InvalidStateError { state allowed }
   ... on QuotaExceededError { limit used requested }
-  ... on FlavorUnavailableError { available }`
+  ... on FlavorUnavailableError { available }
+}`
 
 function notebookMutation(name: string): string {
   const input = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`

@@ -1,0 +1,260 @@
+/** What a user may wish of a notebook in which state, and what the wish leaves on record for the reconciler. */
+import { once } from 'node:events'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { CREATE, DELETE, GET, RESTART, RETRY, type Result, SMALL, START, STOP, UPDATE } from './documents.ts'
+import { NODE, type User, uuidOf, type World, world } from './world.ts'
+
+let w: World
+let owner: User
+let id: string
+
+beforeAll(async () => {
+  w = await world()
+})
+
+afterAll(() => w[Symbol.asyncDispose]())
+
+beforeEach(async () => {
+  const tenant = await w.tenant()
+  owner = tenant.owner
+  const input = { projectId: tenant.projectId, ...SMALL, labels: [{ name: 'team', value: 'water' }] }
+  const { data } = await w.as(owner)<Result>(CREATE, { input })
+  id = data.result.id
+})
+
+async function ask(mutation: string, input: object = {}): Promise<Result['result']> {
+  const { data, errors } = await w.as(owner)<Result>(mutation, { input: { notebookId: id, ...input } })
+  expect(errors).toEqual([])
+  return data.result
+}
+
+const row = () => w.database.notebook.findUniqueOrThrow({ where: { id: uuidOf(id) } })
+
+/** As if the reconciler had nothing more to do with it. */
+const calm = () => w.database.notebook.update({ where: { id: uuidOf(id) }, data: { dueAt: null } })
+
+const copy = (written: boolean, changes: object = {}) =>
+  w.database.localCopy.create({
+    data: { notebookId: uuidOf(id), target: 'workspace', nodeId: NODE, engineVolume: 'v', written, ...changes },
+  })
+
+const eventTypes = async () =>
+  (await w.database.event.findMany({ where: { notebookId: uuidOf(id) }, orderBy: { seq: 'asc' } })).map(
+    ({ type, payload }) => ({ type, ...(payload as object) }),
+  )
+
+describe('start', () => {
+  test('takes a settled notebook to STARTING, QUEUED at once, with its event, and wakes the reconciler', async () => {
+    await w.run(id)
+    await w.stop(id)
+    await w.change(id, { set: { exitCode: 0, oomKilled: false, stoppedAt: new Date(), restartWished: true } })
+    await calm()
+    const listener = new pg.Client({ connectionString: w.url })
+    await listener.connect()
+    await listener.query('LISTEN cahier_wishes')
+    const rung = once(listener, 'notification')
+
+    expect(await ask(START)).toMatchObject({ __typename: 'Notebook', state: 'STARTING', phase: 'QUEUED' })
+    expect((await rung)[0].payload).toBe(uuidOf(id))
+    await listener.end()
+    expect(await row()).toMatchObject({
+      desired: 'RUNNING',
+      restartWished: false,
+      heldMilliCpus: 1000,
+      startedAt: null,
+      stoppedAt: null,
+      exitCode: null,
+      oomKilled: null,
+      dueAt: expect.any(Date),
+    })
+    expect((await eventTypes()).at(-1)).toMatchObject({ type: 'StateChanged', from: 'STOPPED', to: 'STARTING' })
+  })
+
+  test('of a RUNNING notebook is an InvalidStateError with the states in which it could', async () => {
+    await w.run(id)
+    expect(await ask(START)).toMatchObject({
+      __typename: 'InvalidStateError',
+      code: 'INVALID_STATE',
+      message: 'The notebook is RUNNING; it can only be started in STOPPED, FAILED or ERROR.',
+      state: 'RUNNING',
+      allowed: ['STOPPED', 'FAILED', 'ERROR'],
+    })
+    expect((await ask(START, {})).__typename).toBe('InvalidStateError')
+  })
+
+  test('of a flavor that is not offered any more is refused', async () => {
+    await w.run(id)
+    await w.stop(id)
+    await w.change(id, { set: { flavor: 'retired' } })
+    expect(await ask(START)).toMatchObject({ __typename: 'FlavorUnavailableError' })
+    const { data } = await w.as(owner)<{ notebook: object }>(
+      'query ($id: ID!) { notebook(id: $id) { flavor { id maxUnits available } } }',
+      { id },
+    )
+    expect(data.notebook).toEqual({ flavor: { id: 'retired', maxUnits: 0, available: false } })
+  })
+})
+
+describe('stop', () => {
+  test.each(['STARTING', 'RUNNING'])('of a %s notebook is a wish that the reconciler carries out', async (state) => {
+    if (state === 'RUNNING') await w.run(id)
+    await calm()
+    expect(await ask(STOP)).toMatchObject({ state })
+    expect(await row()).toMatchObject({ desired: 'STOPPED', desiredReason: 'USER', dueAt: expect.any(Date) })
+  })
+
+  test('of a STOPPING notebook is accepted and takes back a wished restart', async () => {
+    await w.run(id)
+    await ask(RESTART)
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    expect(await ask(STOP)).toMatchObject({ state: 'STOPPING' })
+    expect(await row()).toMatchObject({ desired: 'STOPPED', restartWished: false })
+  })
+
+  test('does not take back a wished deletion', async () => {
+    await ask(DELETE, { force: true })
+    expect(await ask(STOP)).toMatchObject({ __typename: 'Notebook' })
+    expect(await row()).toMatchObject({ desired: 'DELETED' })
+  })
+
+  test('of a STOPPED notebook is refused', async () => {
+    await w.run(id)
+    await w.stop(id)
+    expect(await ask(STOP)).toMatchObject({ __typename: 'InvalidStateError', state: 'STOPPED' })
+  })
+})
+
+describe('restart', () => {
+  test('is a wish of a RUNNING notebook only', async () => {
+    expect(await ask(RESTART)).toMatchObject({ __typename: 'InvalidStateError', allowed: ['RUNNING'] })
+    await w.run(id)
+    expect(await ask(RESTART)).toMatchObject({ state: 'RUNNING' })
+    expect(await row()).toMatchObject({ restartWished: true, desired: 'RUNNING' })
+  })
+
+  test('is refused once a stop is wished', async () => {
+    await w.run(id)
+    await ask(STOP)
+    expect(await ask(RESTART)).toMatchObject({ message: 'The notebook is about to stop and cannot be restarted.' })
+  })
+})
+
+describe('delete', () => {
+  test('of a RUNNING notebook is an InvalidStateError', async () => {
+    await w.run(id)
+    expect(await ask(DELETE)).toMatchObject({
+      __typename: 'InvalidStateError',
+      message: 'The notebook is RUNNING; it can only be deleted without force in STOPPED, FAILED or ERROR.',
+    })
+    expect(await row()).toMatchObject({ desired: 'RUNNING' })
+  })
+
+  test('with force of a RUNNING notebook is a wish that stops and saves first', async () => {
+    await w.run(id)
+    expect(await ask(DELETE, { force: true })).toMatchObject({ state: 'RUNNING' })
+    expect(await row()).toMatchObject({ desired: 'DELETED', desiredReason: 'USER' })
+  })
+
+  test('of a STOPPED notebook takes it to DELETING, again is accepted, and then it is gone from lists and by id', async () => {
+    await w.run(id)
+    await w.stop(id)
+    expect(await ask(DELETE)).toMatchObject({ state: 'DELETING', phase: 'REMOVING', reason: 'USER' })
+    expect(await ask(DELETE)).toMatchObject({ state: 'DELETING' })
+    await w.change(id, { set: { deletedAt: new Date() }, events: [{ type: 'NotebookDeleted' }] })
+    expect((await w.as(owner)<{ notebook: null }>(GET, { id })).data.notebook).toBeNull()
+    const { data } = await w.as(owner)<{ projects: object }>(
+      '{ projects { edges { node { notebooks { edges { node { id } } } } } } }',
+    )
+    expect(JSON.stringify(data)).not.toContain(id)
+    expect((await ask(DELETE)).__typename).toBe('NotFoundError')
+  })
+
+  test('with unsaved data is refused, with force too', async () => {
+    await w.run(id)
+    await copy(true)
+    await w.stop(id)
+    for (const force of [false, true])
+      expect(await ask(DELETE, { force })).toMatchObject({
+        __typename: 'InvalidStateError',
+        message: 'The notebook has data that is not saved yet; save it with retryNotebookSync first.',
+      })
+    expect((await row()).state).toBe('STOPPED')
+  })
+})
+
+describe('retry of a save', () => {
+  test('takes a FAILED notebook with unsaved data back to saving, and forgets why it failed', async () => {
+    await w.run(id)
+    await copy(true, { saveError: 'refused', saveFault: 'FAILED', writtenSince: new Date() })
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    await w.move(id, 'FAILED', null, 'DATA_ACCESS')
+    const unsaved = 'query ($id: ID!) { notebook(id: $id) { unsaved { volume { id } node problem } } }'
+    expect((await w.as(owner)<object>(unsaved, { id })).data).toEqual({
+      notebook: { unsaved: [{ volume: null, node: NODE, problem: 'refused' }] },
+    })
+
+    expect(await ask(RETRY)).toMatchObject({ state: 'STOPPING', phase: 'SAVING_WORKSPACE' })
+    expect(await row()).toMatchObject({ desired: 'STOPPED', endState: 'STOPPED', endReason: 'USER' })
+    expect((await w.as(owner)<object>(unsaved, { id })).data).toEqual({
+      notebook: { unsaved: [{ volume: null, node: NODE, problem: null }] },
+    })
+  })
+
+  test('is refused with nothing unsaved, and in other states', async () => {
+    expect((await ask(RETRY)).message).toContain('it can only be saved again in FAILED or ERROR')
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    await w.move(id, 'ERROR', null, 'PLATFORM')
+    await copy(false)
+    expect(await ask(RETRY)).toMatchObject({ message: 'The notebook has no unsaved data.' })
+  })
+})
+
+describe('update', () => {
+  const get = async () => (await w.as(owner)<{ notebook: object }>(GET, { id })).data.notebook
+
+  test('changes what is named and leaves the rest, in any state', async () => {
+    await w.run(id)
+    await ask(UPDATE, { name: 'Tides', autoRestart: true })
+    expect(await get()).toMatchObject({
+      name: 'Tides',
+      autoRestart: true,
+      publicAccess: false,
+      labels: [{ name: 'team', value: 'water' }],
+    })
+    await ask(UPDATE, { name: null, labels: [], publicAccess: true, autoRestart: null })
+    expect(await get()).toMatchObject({ name: 'Tides', autoRestart: true, publicAccess: true, labels: [] })
+  })
+
+  test('moves the deadline of the present run with its limit, and back when the limit is taken away', async () => {
+    await w.run(id)
+    const startedAt = new Date('2026-01-01T00:00:00Z')
+    await w.change(id, { set: { startedAt } })
+    await calm()
+    await ask(UPDATE, { maxRunSeconds: 3600 })
+    expect(await row()).toMatchObject({ stopsAt: new Date('2026-01-01T01:00:00Z'), dueAt: expect.any(Date) })
+    await ask(UPDATE, { maxRunSeconds: null })
+    expect(await row()).toMatchObject({ maxRunSeconds: null, stopsAt: new Date('2026-01-08T00:00:00Z') })
+  })
+
+  test('names every wrong field and then changes nothing', async () => {
+    const labels = [{ name: '-', value: '' }]
+    const { fields } = await ask(UPDATE, { name: '', labels, maxRunSeconds: 1, publicAccess: true })
+    expect(fields.map(({ path }) => path)).toEqual(['name', 'labels.0.name', 'maxRunSeconds'])
+    expect(await get()).toMatchObject({ publicAccess: false, labels: [{ name: 'team', value: 'water' }] })
+  })
+})
+
+test('no wish changes a state without its event, nor writes an event without a change', async () => {
+  await w.run(id)
+  await ask(STOP)
+  await ask(UPDATE, { name: 'x' })
+  expect((await eventTypes()).map(({ type }) => type)).toEqual([
+    'NotebookCreated',
+    'PhaseChanged',
+    'PhaseChanged',
+    'PhaseChanged',
+    'PhaseChanged',
+    'StateChanged',
+  ])
+})
