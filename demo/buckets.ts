@@ -46,11 +46,12 @@ export class Buckets {
     return Body?.transformToString() ?? ''
   }
 
-  /** Keys with their ETags, in the order of the listing. */
-  async list(bucket: string, prefix = ''): Promise<Map<string, string>> {
-    const objects = new Map<string, string>()
+  /** What is there by key, in the order of the listing. */
+  async list(bucket: string, prefix = ''): Promise<Map<string, { etag: string; bytes: number }>> {
+    const objects = new Map<string, { etag: string; bytes: number }>()
     for await (const page of paginateListObjectsV2({ client: this.#s3 }, { Bucket: bucket, Prefix: prefix }))
-      for (const { Key, ETag } of page.Contents ?? []) objects.set(Key ?? '', ETag ?? '')
+      for (const { Key, ETag, Size } of page.Contents ?? [])
+        objects.set(Key ?? '', { etag: ETag ?? '', bytes: Size ?? 0 })
     return objects
   }
 
