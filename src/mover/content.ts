@@ -34,8 +34,12 @@ export class Content {
     if (await this.hasEtag(local, remote.etag)) return true
     if (local.type !== 'file') return false
     const object = await this.#store.get(this.#prefix + remote.path, 0)
-    if (!object || object.size !== local.size) return false
-    return this.#reading(local.path, (file) => sameBytes(file, object.body, local.size))
+    if (!object) return false
+    try {
+      return await this.#reading(local.path, (file) => sameBytes(file, object.body, local.size))
+    } finally {
+      object.body.destroy()
+    }
   }
 
   /** A file that is gone or cannot be read is like no object: whoever acts on that meets the reason again. */

@@ -37,6 +37,7 @@ export async function fetchAside(sync: Sync, remote: RemoteObject): Promise<Fetc
     try {
       return await writeAside(sync, remote, object)
     } catch (error) {
+      object.body.destroy()
       if (!(error instanceof ChangedObjectError)) throw error
       if (reading === READINGS) throw new StoreError('unavailable', error.message, { cause: error })
     }

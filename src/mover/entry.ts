@@ -16,7 +16,7 @@ export interface LocalEntry {
   mode: number
   /** A directory with nothing in it. */
   empty: boolean
-  /** Why a directory could not be looked into: nothing is known of what lies below it. */
+  /** Why it could not be looked at, or into: nothing is known of it, nor of what lies below a directory. */
   problem?: string
 }
 
@@ -64,6 +64,12 @@ export function isChangedHere(local: LocalEntry, base: ManifestEntry | null): bo
     local.size !== base.size ||
     (local.type !== 'directory' && local.mtime !== base.mtime)
   )
+}
+
+/** Whether what lies at a path now is what was seen there before. */
+export function isSameVersion(now: LocalEntry | null, seen: LocalEntry | null): boolean {
+  if (!now || !seen) return now === seen
+  return now.type === seen.type && now.size === seen.size && now.mtime === seen.mtime
 }
 
 /** The record of a local entry that the bucket holds as `remote`. */

@@ -13,7 +13,7 @@ export interface ProgressClock {
   later(milliseconds: number, call: () => void): () => void
 }
 
-export const systemClock: ProgressClock = {
+const systemClock: ProgressClock = {
   now: () => performance.now(),
   later: (milliseconds, call) => {
     const timer = setTimeout(call, milliseconds)

@@ -11,12 +11,14 @@
  * are known by their bytes. A file that changes here between 1 and 3 is not touched: the object is laid beside it.
  */
 import { fetchAside, settle } from './download.ts'
-import { agreed, type LocalEntry, type ManifestEntry, type RemoteObject } from './entry.ts'
+import { agreed, isSameVersion, type ManifestEntry, type RemoteObject } from './entry.ts'
 import { openListing } from './listing.ts'
 import { fromDate, fromMetadata } from './metadata.ts'
+import { inTheWay, makeMountPoints, refuseWhatIsInTheWay } from './mount-points.ts'
 import { besidePath, isInTheWay } from './names.ts'
 import { inOrder } from './parallel.ts'
 import { decidePull, type PullRules, type PullStep } from './pull-rules.ts'
+import { removeWhatIsGone } from './removal.ts'
 import { TargetFailure } from './report.ts'
 import { Shadows } from './shadows.ts'
 import { Spool } from './spool.ts'
@@ -40,40 +42,12 @@ export async function pull(sync: Sync): Promise<void> {
   const steps = await Spool.create<PullStep>(sync.side(STEPS_FILE))
   try {
     const plan = await list(sync, steps)
-    if (plan.hasRemovals) await removeWhatIsGone(sync, plan)
+    if (plan.hasRemovals) await removeWhatIsGone(sync, steps.read())
     await fetchAll(sync, plan)
   } finally {
     sync.tree.discardAside()
     await steps.remove()
   }
-}
-
-/** Other volumes are mounted at the reserved paths: only folders may lie there and above. */
-function refuseWhatIsInTheWay({ tree, target }: Sync): void {
-  for (const place of target.reserved) {
-    const names = place.split('/')
-    for (let depth = 1; depth <= names.length; depth++) {
-      const path = names.slice(0, depth).join('/')
-      const found = tree.stat(path)
-      if (!found) break
-      if (found.type !== 'directory') throw inTheWay(path, place)
-    }
-  }
-}
-
-/** An engine would make them itself, but as root: then nobody could write beside them. */
-function makeMountPoints({ tree, target, report }: Sync): void {
-  for (const place of target.reserved) {
-    try {
-      if (!tree.stat(place)) tree.makeFolder(`${place}/`, 0o755)
-    } catch (error) {
-      report.take(place, error, 'told')
-    }
-  }
-}
-
-function inTheWay(path: string, place: string): TargetFailure {
-  return new TargetFailure('data', `"${path}" is in the way: a volume is to be mounted at "${place}".`)
 }
 
 async function list(sync: Sync, steps: Spool<PullStep>): Promise<PullPlan> {
@@ -122,32 +96,6 @@ function diskFull(sync: Sync, plan: PullPlan): TargetFailure {
 
 function mebibytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-}
-
-async function removeWhatIsGone(sync: Sync, { steps }: PullPlan): Promise<void> {
-  const { tree, target, progress, signal } = sync
-  const folders: string[] = []
-  for await (const step of steps.read()) {
-    if (step.do !== 'remove') continue
-    signal.throwIfAborted()
-    if (step.path.endsWith('/')) folders.push(step.path)
-    else if (!isMirror(target) && !isSame(tree.stat(step.path), step.local)) progress.add('filesSkipped')
-    else {
-      tree.removeFile(step.path)
-      progress.add('filesDeleted')
-      // Of a volume's folders the bucket knows nothing: one that becomes empty goes with its last file.
-      if (target.kind === 'volume') removeEmptyFolders(sync, step.path)
-    }
-  }
-  for (const path of folders.reverse()) {
-    tree.removeFolder(path)
-    progress.add('filesDeleted')
-  }
-}
-
-function removeEmptyFolders({ tree }: Sync, path: string): void {
-  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))
-    if (!tree.removeFolder(path.slice(0, end + 1))) return
 }
 
 async function fetchAll(sync: Sync, plan: PullPlan): Promise<void> {
@@ -217,7 +165,7 @@ async function fetch(sync: Sync, step: Extract<PullStep, { do: 'get' | 'beside' 
   }
   report.succeeded()
   const now = isMirror(target) ? null : tree.stat(step.path)
-  if (now === null || (step.do === 'get' && isSame(now, step.local))) {
+  if (now === null || (step.do === 'get' && isSameVersion(now, step.local))) {
     const local = settle(sync, fetched, step.path)
     progress.add('filesDone')
     return agreed(local, fetched)
@@ -236,10 +184,4 @@ async function freeName({ tree, content }: Sync, remote: RemoteObject): Promise<
     const found = tree.stat(path)
     if (!found || (await content.equals({ ...found, path }, remote))) return path
   }
-}
-
-/** Whether what lies at a path is still what the walk saw there. */
-function isSame(now: LocalEntry | null, seen: LocalEntry | null): boolean {
-  if (!now || !seen) return now === seen
-  return now.type === seen.type && now.size === seen.size && now.mtime === seen.mtime
 }

@@ -1,6 +1,7 @@
 /** What a push does, on real directories and a bucket in memory. */
-import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { EXIT } from './protocol.ts'
 import { Trial } from './trial.ts'
@@ -150,8 +151,10 @@ describe('a push', () => {
 
   test('a socket or FIFO is reported, but holds no content whose loss would fail the push', async () => {
     using trial = await synced('RW')
-    execFileSync('mkfifo', [trial.path('fifo')])
-    expect(await trial.push()).toMatchObject({ state: 'done', filesFailed: 1, failures: [{ path: 'fifo' }] })
+    const server = createServer().listen(trial.path('socket'))
+    await once(server, 'listening')
+    expect(await trial.push()).toMatchObject({ state: 'done', filesFailed: 1, failures: [{ path: 'socket' }] })
+    server.close()
   })
 
   test('a name that is not UTF-8 is reported and fails the push', async () => {

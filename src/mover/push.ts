@@ -72,7 +72,7 @@ async function list(sync: Sync, steps: Spool<PushStep>): Promise<PushPlan> {
   for await (const sighting of sightings(sync, listing.objects)) {
     const { path, local, base, remote } = sighting
     if (remote) objects++
-    if (local?.problem) blocked = path
+    if (local?.problem && path.endsWith('/')) blocked = path
     const isUnseen = !local && (isInTheWay(path, target.reserved) || (blocked !== null && path.startsWith(blocked)))
     const step: PushStep | null = !isUnseen
       ? await decidePush(sighting, rules, content)

@@ -1,11 +1,11 @@
 /** What pull and push of one target share: the parts they work with, and the bounds of their parallel work. */
+import type { BodyMemory } from './body-memory.ts'
 import type { Content } from './content.ts'
 import type { LocalEntry, RemoteObject, Sighting } from './entry.ts'
 import type { UploadJournal } from './journal.ts'
 import type { Manifest } from './manifest.ts'
 import { merge } from './merge.ts'
 import { isReserved } from './names.ts'
-import type { Budget } from './parallel.ts'
 import type { Progress } from './progress.ts'
 import type { Plan, Target } from './protocol.ts'
 import type { Report } from './report.ts'
@@ -30,8 +30,7 @@ export interface Sync {
   journal: UploadJournal
   progress: Progress
   report: Report
-  /** Bytes of bodies that may be in memory at once. */
-  memory: Budget
+  memory: BodyMemory
   signal: AbortSignal
   /** Ends everything under way of this target; the signal then carries the reason. */
   abort: (reason: unknown) => void

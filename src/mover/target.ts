@@ -3,11 +3,11 @@
  * error with a sentence for people; only a cancellation is thrown on.
  */
 import { join } from 'node:path'
+import { BodyMemory } from './body-memory.ts'
 import { Content } from './content.ts'
 import { UploadJournal } from './journal.ts'
 import { Manifest } from './manifest.ts'
 import { OutOfOrderError } from './merge.ts'
-import { Budget } from './parallel.ts'
 import { Progress } from './progress.ts'
 import { type Plan, PROTOCOL, type ProgressLine, type Target, type TargetError, type TargetResult } from './protocol.ts'
 import { pull } from './pull.ts'
@@ -17,8 +17,6 @@ import { type ObjectStore, StoreError } from './store.ts'
 import { isMirror } from './sync.ts'
 import { codeOf, Tree } from './tree.ts'
 
-/** Bytes of bodies in memory at once: four parts. */
-const MEMORY_BYTES = 64 * 1024 * 1024
 const JOURNAL_FILE = 'uploads.jsonl'
 
 export interface RunParts {
@@ -85,7 +83,7 @@ async function sync(
     const side = (name: string) => join(target.sideDir, name)
     const content = new Content(tree, store, target.source.prefix, signal)
     const journal = new UploadJournal(side(JOURNAL_FILE))
-    const memory = new Budget(MEMORY_BYTES)
+    const memory = new BodyMemory()
     const work = {
       plan,
       target,

@@ -94,13 +94,11 @@ export class Tree {
   /** A new empty file aside, open to write. */
   async createAside(): Promise<{ name: string; handle: FileHandle }> {
     const name = `${ASIDE}/${this.#asides++}`
-    return {
-      name,
-      handle: await open(
-        this.#at(name, false, (place) => place),
-        CREATE_FILE,
-        NEW_FILE_MODE,
-      ),
+    const release = this.#hold(`${ASIDE}/`)
+    try {
+      return { name, handle: await open(this.#place(name), CREATE_FILE, NEW_FILE_MODE) }
+    } finally {
+      release()
     }
   }
 

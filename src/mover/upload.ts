@@ -65,9 +65,9 @@ async function uploadWhole(
   expected: Expectation,
   isSteady: () => boolean,
 ): Promise<Result> {
-  const release = await sync.memory.claim(local.size)
+  const { bytes, release } = await sync.memory.claim(local.size)
   try {
-    const body = await read(file, 0, local.size)
+    const body = await read(file, 0, bytes)
     if (!body || !isSteady()) return 'changed'
     return await uploadBytes(sync, local, body.bytes, key, expected, body.md5)
   } finally {
@@ -122,8 +122,8 @@ async function uploadParts(
     let failure: unknown = null
     for (let from = 0, number = 1; from < local.size && !isShort && failure === null; from += step, number++) {
       const length = Math.min(step, local.size - from)
-      const release = await sync.memory.claim(length)
-      const part = send(number, from, length).catch((error: unknown) => {
+      const { bytes, release } = await sync.memory.claim(length)
+      const part = send(number, from, bytes).catch((error: unknown) => {
         failure ??= error
       })
       const settled = part.finally(() => {
@@ -136,24 +136,23 @@ async function uploadParts(
     if (failure !== null) throw failure
     return isShort ? null : parts.sort((a, b) => a.number - b.number)
 
-    async function send(number: number, from: number, length: number): Promise<void> {
-      const body = await read(file, from, length)
+    async function send(number: number, from: number, bytes: Buffer): Promise<void> {
+      const body = await read(file, from, bytes)
       if (!body) {
         isShort = true
         return
       }
       parts.push({ number, etag: await store.putPart(key, id, number, body) })
-      sent += length
-      progress.add('bytesDone', length)
+      sent += bytes.length
+      progress.add('bytesDone', bytes.length)
     }
   }
 }
 
-/** Null when the file has fewer bytes. */
-async function read(file: FileHandle, from: number, length: number): Promise<Checked | null> {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, length - at, from + at)
+/** Fills the bytes from the file; null when it ends before. */
+async function read(file: FileHandle, from: number, bytes: Buffer): Promise<Checked | null> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at)
     if (bytesRead === 0) return null
     at += bytesRead
   }

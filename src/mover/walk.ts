@@ -65,10 +65,14 @@ export async function* walk(tree: Tree, options: WalkOptions): AsyncGenerator<Lo
 }
 
 function look(level: Level, child: Child): LocalEntry | null {
+  const path = level.path + child.name
   try {
-    return describe(level.path + child.name, fs.lstatSync(`${here(level.fd)}/${child.name}`, { bigint: true }))
+    return describe(path, fs.lstatSync(`${here(level.fd)}/${child.name}`, { bigint: true }))
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
+    const code = codeOf(error)
+    if (code === 'ENOENT') return null
+    if (code === 'EACCES' || code === 'EPERM')
+      return unseen(path, 'other', 'It cannot be looked at: permission denied.')
     throw error
   }
 }
@@ -76,15 +80,7 @@ function look(level: Level, child: Child): LocalEntry | null {
 /** Opens a directory and makes it the next level; one that cannot be opened is an entry with a problem. */
 function lookInto(tree: Tree, level: Level, child: Child, levels: Level[], options: WalkOptions): LocalEntry | null {
   const path = `${level.path}${child.name}/`
-  const blocked = (problem: string): LocalEntry => ({
-    path,
-    type: 'directory',
-    size: 0,
-    mtime: '0',
-    mode: 0,
-    empty: false,
-    problem,
-  })
+  const blocked = (problem: string) => unseen(path, 'directory', problem)
   if (Buffer.byteLength(path) > MAX_KEY_BYTES)
     return blocked(`The folder's path has more than ${MAX_KEY_BYTES} bytes, which no object key can have.`)
   try {
@@ -99,6 +95,10 @@ function lookInto(tree: Tree, level: Level, child: Child, levels: Level[], optio
     if (code === 'ENOTDIR' || code === 'ELOOP') return blocked('The folder was replaced while it was being read.')
     throw error
   }
+}
+
+function unseen(path: string, type: 'directory' | 'other', problem: string): LocalEntry {
+  return { path, type, size: 0, mtime: '0', mode: 0, empty: false, problem }
 }
 
 function enter(tree: Tree, parent: number | null, path: string, options: WalkOptions): Level {
