@@ -6,7 +6,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const START = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const DOWN = fileURLToPath(new URL('../../src/down.ts', import.meta.url))
 
 export interface Cahier {
   url: string
@@ -25,7 +26,7 @@ export type Environment = Record<string, string>
 
 /** Resolves when it is ready to be used; rejects with its output when it ends before. */
 export async function startCahier(environment: Environment): Promise<Cahier> {
-  const running = runCahier(environment)
+  const running = run(START, environment)
   await Promise.race([
     running.printed('Cahier is ready'),
     running.ended.then(() => running.fail('ended before it was ready')),
@@ -42,10 +43,18 @@ export async function startCahier(environment: Environment): Promise<Cahier> {
   }
 }
 
-/** Runs until it ends by itself: for boots that are refused. */
-export async function cahierThatEnds(environment: Environment): Promise<{ code: number | null; output: string }> {
-  const running = runCahier(environment)
-  return { code: await running.ended, output: running.output() }
+/** A start that is refused: runs until it ends by itself. */
+export function cahierThatEnds(environment: Environment): Promise<{ code: number | null; output: string }> {
+  return untilEnded(run(START, environment))
+}
+
+/** What "npm run down" does. */
+export function cahierDown(environment: Environment): Promise<{ code: number | null; output: string }> {
+  return untilEnded(run(DOWN, environment))
+}
+
+async function untilEnded({ ended, output }: ReturnType<typeof run>) {
+  return { code: await ended, output: output() }
 }
 
 /** A port that is free now. */
@@ -59,8 +68,8 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-function runCahier(environment: Environment) {
-  const child = spawn(process.execPath, [MAIN], {
+function run(script: string, environment: Environment) {
+  const child = spawn(process.execPath, [script], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
