@@ -92,7 +92,7 @@ async function writeBody(sync: Sync, path: string, object: ObjectBody, file: Fil
       throw new ChangedObjectError('The object kept changing while it was being read.')
     }
     for await (const chunk of unbroken(current.body)) {
-      await file.write(chunk, 0, chunk.length, written)
+      await writeWhole(file, chunk, written)
       written += chunk.length
       sync.progress.add('bytesDone', chunk.length)
     }
@@ -106,6 +106,12 @@ async function writeBody(sync: Sync, path: string, object: ObjectBody, file: Fil
     const message = `The store broke off the object after ${written} of ${object.size} bytes, again and again.`
     throw new StoreError('unavailable', message, { cause: error })
   }
+}
+
+/** A file system that is almost full takes a part without an error. */
+async function writeWhole(file: FileHandle, bytes: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten
 }
 
 class ChangedObjectError extends Error {

@@ -157,7 +157,7 @@ describe('a pull', () => {
     trial.bucket.write('huge', 'x')
     trial.bucket.listedSizes.set('huge', 2 ** 50)
     const { error } = await trial.pull()
-    expect(error).toMatchObject({ kind: 'data', message: expect.stringContaining('1073741824.0 MiB more are needed') })
+    expect(error).toMatchObject({ kind: 'data', message: expect.stringContaining('needs 1073741824.0 MiB in all') })
     expect(trial.bucket.calls.get).toBeUndefined()
     expect(trial.tree()).toEqual({})
   })

@@ -30,8 +30,6 @@ interface PullPlan {
   steps: Spool<PullStep>
   shadows: Shadows
   hasRemovals: boolean
-  /** To be fetched, in all. */
-  bytes: number
 }
 
 /** Throws what ends the sync: TargetFailure, StoreError, the abort signal's reason, or a bug. */
@@ -62,8 +60,9 @@ async function list(sync: Sync, steps: Spool<PullStep>): Promise<PullPlan> {
     deletionsStay: target.kind === 'workspace' || target.permission === 'RWD',
     bucketMissing: listing.bucketMissing,
   }
-  const plan: PullPlan = { steps, shadows: new Shadows(), hasRemovals: false, bytes: 0 }
+  const plan: PullPlan = { steps, shadows: new Shadows(), hasRemovals: false }
   let files = 0
+  let total = 0
   let growth = 0
   for await (const sighting of sightings(sync, listing.objects)) {
     const { path, local, remote } = sighting
@@ -71,9 +70,9 @@ async function list(sync: Sync, steps: Spool<PullStep>): Promise<PullPlan> {
     if (place) throw inTheWay(path, place)
     const step = await decidePull(sighting, rules, content)
     const bytes = step?.do === 'get' || step?.do === 'beside' ? step.remote.size : 0
-    if (remote) plan.bytes -= plan.shadows.see(path, bytes)
+    if (remote) total -= plan.shadows.see(path, bytes)
     if (!step) continue
-    plan.bytes += bytes
+    total += bytes
     growth += bytes - (step.do === 'get' ? (local?.size ?? 0) : 0)
     if (step.do === 'remove') plan.hasRemovals = true
     if (step.do === 'fail') report.fail(path, step.message, 'told')
@@ -81,17 +80,15 @@ async function list(sync: Sync, steps: Spool<PullStep>): Promise<PullPlan> {
     await steps.write(step)
   }
   await steps.close()
-  progress.totals(files + progress.counters.filesFailed, plan.bytes)
-  if (growth > sync.tree.freeBytes()) throw diskFull(sync, plan)
+  progress.totals(files + progress.counters.filesFailed, total)
+  if (growth > sync.tree.freeBytes()) throw diskFull(sync)
   return plan
 }
 
-function diskFull(sync: Sync, plan: PullPlan): TargetFailure {
-  const needed = plan.bytes - sync.progress.counters.bytesDone
-  return new TargetFailure(
-    'data',
-    `The disk is full: ${mebibytes(needed)} more are needed, ${mebibytes(sync.tree.freeBytes())} are free.`,
-  )
+function diskFull({ progress, tree }: Sync): TargetFailure {
+  const needed = mebibytes(progress.counters.bytesTotal ?? 0)
+  const free = mebibytes(tree.freeBytes())
+  return new TargetFailure('data', `The disk is full: this pull needs ${needed} in all, ${free} are free.`)
 }
 
 function mebibytes(bytes: number): string {
@@ -103,8 +100,7 @@ async function fetchAll(sync: Sync, plan: PullPlan): Promise<void> {
   const draft = await manifest.draft()
   const bounds = { width: FILES_IN_FLIGHT, window: RESULTS_WAITING, abort }
   try {
-    for await (const entry of inOrder(plan.steps.read(), bounds, (step) => attempt(step)))
-      if (entry) await draft.write(entry)
+    for await (const entry of inOrder(plan.steps.read(), bounds, attempt)) if (entry) await draft.write(entry)
   } catch (error) {
     await draft.close()
     throw error
@@ -115,7 +111,7 @@ async function fetchAll(sync: Sync, plan: PullPlan): Promise<void> {
     try {
       return await carryOut(sync, plan, step)
     } catch (error) {
-      if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') throw diskFull(sync, plan)
+      if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') throw diskFull(sync)
       report.take(step.path, error, 'told')
       return 'base' in step ? step.base : null
     }
