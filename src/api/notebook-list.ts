@@ -82,11 +82,16 @@ function conditions(filter: Filter | null | undefined): Prisma.NotebookWhereInpu
   const { states, name, labels } = filter ?? {}
   return {
     ...(states ? { state: { in: states } } : {}),
-    ...(name ? { name: { contains: withoutNul(name), mode: 'insensitive' } } : {}),
+    ...(name ? { name: { contains: literally(withoutNul(name)), mode: 'insensitive' } } : {}),
     AND: (labels ?? []).map((label) => ({
       labels: { some: { name: withoutNul(label.name), value: withoutNul(label.value) } },
     })),
   }
+}
+
+/** Without the meaning that `%` and `_` have where texts are compared by pattern. */
+function literally(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&')
 }
 
 /** The database knows no NUL in a text; neither does any name or label. */

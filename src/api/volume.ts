@@ -1,14 +1,20 @@
 /** Volumes: remote data at a mount path of a notebook. */
-import type { Volume } from '../generated/prisma/client.ts'
+import type { DataStore } from '../generated/prisma/client.ts'
 import { builder } from './builder.ts'
+import { DataStoreRef } from './data-store.ts'
 import { VolumePermission } from './enums.ts'
 import { DataSyncRef } from './sync.ts'
 
-const BucketSourceRef = builder.prismaObject('Volume', {
-  variant: 'BucketSource',
+interface BucketSource {
+  dataStore: DataStore
+  bucket: string
+  prefix: string
+}
+
+const BucketSourceRef = builder.objectRef<BucketSource>('BucketSource').implement({
   description: 'A bucket of a data store, or the part of it below a prefix.',
   fields: (t) => ({
-    dataStore: t.relation('dataStore', { description: 'Where the bucket is.' }),
+    dataStore: t.expose('dataStore', { type: DataStoreRef, description: 'Where the bucket is.' }),
     bucket: t.exposeString('bucket', { description: 'The bucket’s name.' }),
     prefix: t.exposeString('prefix', { description: 'Empty, or ending in "/": only what is below it is seen.' }),
   }),
@@ -29,7 +35,8 @@ export const VolumeRef = builder.prismaNode('Volume', {
     source: t.field({
       type: VolumeSourceRef,
       description: 'Where its data lies.',
-      resolve: (volume: Volume) => volume,
+      select: { dataStore: true },
+      resolve: ({ dataStore, bucket, prefix }) => ({ dataStore, bucket, prefix }),
     }),
     mountPath: t.exposeString('mountPath', { description: 'Where it is seen inside the notebook.' }),
     permission: t.expose('permission', { type: VolumePermission, description: 'What the notebook may do with it.' }),
