@@ -95,7 +95,7 @@ CREATE TABLE "Project" (
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "deletedAt" TIMESTAMPTZ(3),
     "eventCounter" BIGINT NOT NULL DEFAULT 0,
-    "streamEpoch" TEXT NOT NULL DEFAULT encode(substring(uuid_send(gen_random_uuid()) from 1 for 6), 'hex'),
+    "streamEpoch" TEXT NOT NULL DEFAULT encode("substring"(uuid_send(gen_random_uuid()), 1, 6), 'hex'::text),
     "accessEpoch" BIGINT NOT NULL DEFAULT 0,
     "maxGpus" INTEGER NOT NULL DEFAULT 4,
     "maxVcpus" INTEGER NOT NULL DEFAULT 24,
