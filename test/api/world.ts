@@ -185,7 +185,7 @@ async function makeUser(database: Database, name = `user-${randomUUID()}`): Prom
 }
 
 /** Asks the API as a user; null comes without a token. */
-function client(api: GraphqlApi, user: User | null) {
+export function client(api: GraphqlApi, user: User | null) {
   return async <Data>(query: string, variables: object = {}): Promise<Answer<Data>> => {
     const response = await api.fetch('http://localhost:4000/graphql', {
       method: 'POST',
