@@ -7,7 +7,11 @@ export type Transaction = Prisma.TransactionClient
 
 /** At most `connections` at a time; `url` may name a unix socket's folder by `?host=`. */
 export function openDatabase(url: string, connections = 20): Database {
-  return new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: connections }) })
+  return new PrismaClient({
+    adapter: new PrismaPg({ connectionString: url, max: connections }),
+    // A burst of writers waits for its turn; Prisma's own two seconds would turn some of them away.
+    transactionOptions: { maxWait: 10_000 },
+  })
 }
 
 /** `events`: something new in a project's sequence. `wishes`: a notebook wants the reconciler's attention. `routes`: its address changed. */

@@ -103,6 +103,50 @@ test('a stream completes with the deletion of its notebook', async () => {
   await gone
 })
 
+test('a client that does not read delays nobody, and gets everything once it reads', async () => {
+  await using serving = await serve(w)
+  const { owner, projectId } = await w.tenant()
+  const notebook = await create(serving, owner, projectId)
+  const stalled = await openSocket(serving, owner)
+  const query = `subscription ($id: ID!, $after: EventCursor) {
+    notebookEvents(notebookId: $id, after: $after) { ... on NotebookWarned { message } }
+  }`
+  const variables = { id: notebook.id, after: notebook.eventCursor }
+  stalled.pause()
+  stalled.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables } }))
+  const reading = serving.client(owner).notebookEvents(notebook.id, { after: notebook.eventCursor })
+  // More than the sockets' own buffers hold.
+  const warning = { type: 'NotebookWarned', code: 'RETRYING', message: 'x'.repeat(100_000), dueAt: null } as const
+  for (let batch = 0; batch < 4; batch += 1)
+    await w.change(notebook.id, { events: Array.from({ length: 50 }, () => warning) })
+  for (let read = 0; read < 200; read += 1) expect((await reading.next()).done).toBe(false)
+
+  let received = 0
+  const all = new Promise<void>((resolve) => {
+    stalled.on('message', () => {
+      received += 1
+      if (received === 200) resolve()
+    })
+  })
+  stalled.resume()
+  await all
+  stalled.terminate()
+  await reading.return(undefined)
+})
+
+test('giving up on a wait rejects with the reason', async () => {
+  await using serving = await serve(w)
+  const { owner, projectId } = await w.tenant()
+  const { id } = await create(serving, owner, projectId)
+  const abort = new AbortController()
+  const waiting = serving.client(owner).waitFor(id, 'RUNNING', abort.signal)
+  const rejected = expect(waiting).rejects.toThrow('no more patience')
+  await expect.poll(() => serving.hub.subscribers).toBe(1)
+  abort.abort(new Error('no more patience'))
+  await rejected
+  await expect.poll(() => serving.hub.subscribers).toBe(0)
+})
+
 test('who unsubscribes leaves nothing behind in the server', async () => {
   await using serving = await serve(w)
   const { owner, projectId } = await w.tenant()
