@@ -12,7 +12,7 @@ function minutesOf({ minutes, startedAt }: BillingPeriod, { parts }: Context): n
   return minutes ?? commencedMinutes(startedAt, parts.clock.now())
 }
 
-export const BillingPeriodRef = builder.prismaNode('BillingPeriod', {
+const BillingPeriodRef = builder.prismaNode('BillingPeriod', {
   description: 'The billed record of one run: from entering RUNNING to leaving it.',
   nullable: true,
   id: { field: 'id' },

@@ -32,7 +32,7 @@ const QuotaRef = builder.objectRef<{ gpus: QuotaUse; vcpus: QuotaUse }>('Quota')
   }),
 })
 
-export const ProjectRef = builder.prismaNode('Project', {
+const ProjectRef = builder.prismaNode('Project', {
   description: 'The tenant: owns notebooks and data stores, has a quota and a bill.',
   nullable: true,
   id: { field: 'id' },

@@ -15,7 +15,7 @@ import { schema } from './schema.ts'
 export const GRAPHQL_PATH = '/graphql'
 
 /** What a transport other than HTTP knows about the caller. */
-export interface TransportContext {
+interface TransportContext {
   /** As in the header Authorization. */
   authorization?: string | undefined
 }

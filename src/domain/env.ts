@@ -1,8 +1,8 @@
 /** Environment variables that a user gives to a notebook, and those that are not theirs to set. */
 import type { Problems } from './problems.ts'
 
-export const MAX_ENV_VARS = 64
-export const MAX_ENV_BYTES = 32 * 1024
+const MAX_ENV_VARS = 64
+const MAX_ENV_BYTES = 32 * 1024
 
 export interface EnvVar {
   name: string

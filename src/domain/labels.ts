@@ -1,7 +1,7 @@
 /** Labels: up to ten names with values on a notebook, to find and to group it by. */
 import type { Problems } from './problems.ts'
 
-export const MAX_LABELS = 10
+const MAX_LABELS = 10
 
 export interface Label {
   name: string

@@ -25,7 +25,7 @@ export interface Gateway {
 }
 
 /** The pages where people sign in: everything below `/sign-in`. */
-export interface SignIn {
+interface SignIn {
   handle(req: IncomingMessage, res: ServerResponse): void
 }
 

@@ -24,13 +24,13 @@ import type { UseCaseParts } from './parts.ts'
 
 type Maybe<T> = T | null | undefined
 
-export interface BucketSourceInput {
+interface BucketSourceInput {
   dataStoreId: string
   bucket: string
   prefix?: Maybe<string>
 }
 
-export interface VolumeInput {
+interface VolumeInput {
   bucket?: Maybe<BucketSourceInput>
   mountPath: string
   permission?: Maybe<VolumePermission>
@@ -52,7 +52,7 @@ export interface NotebookRequest {
   publicAccess?: Maybe<boolean>
 }
 
-export interface VolumeSpec {
+interface VolumeSpec {
   dataStoreId: string
   bucket: string
   prefix: string

@@ -41,7 +41,7 @@ export interface Answer<Data> {
 }
 
 /** A replica of the control plane: its own hub and listener on the shared database. */
-export async function replica(database: Database, url: string, vault: Vault, log: Logger) {
+async function replica(database: Database, url: string, vault: Vault, log: Logger) {
   const hub = new Hub({ database, clock: systemClock, log })
   const ears = listen({ url, clock: systemClock, log }, { cahier_events: (id) => hub.wake(id) })
   hub.start()
