@@ -43,8 +43,10 @@ export async function bootstrapDebian(
   await provideMmdebstrap(tell)
   signal.throwIfAborted()
 
-  const child = spawn('mmdebstrap', mmdebstrapArguments(suite), { stdio: ['ignore', 'pipe', 'pipe'] })
-  const stop = () => child.kill('SIGTERM')
+  // A process group of its own, because the program waits for its children to end before it heeds a signal.
+  const child = spawn('mmdebstrap', mmdebstrapArguments(suite), { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  const stop = () => stopGroup(child)
   signal.addEventListener('abort', stop)
   try {
     createInterface({ input: child.stderr }).on('line', (line) => {
@@ -60,7 +62,17 @@ export async function bootstrapDebian(
   } finally {
     signal.removeEventListener('abort', stop)
     stop()
+    await closed
   }
+}
+
+type Bootstrap = ChildProcessByStdio<null, Readable, Readable>
+
+function stopGroup(child: Bootstrap): void {
+  // What nobody reads any more would block it for ever.
+  child.stdout.destroy()
+  const isRunning = child.exitCode === null && child.signalCode === null
+  if (isRunning && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
 }
 
 async function provideMmdebstrap(say: (line: string) => void): Promise<void> {
@@ -85,7 +97,7 @@ function mmdebstrapArguments(suite: string): string[] {
 }
 
 /** The program's output, which ends well only if the program did; otherwise it breaks off with an ImageError. */
-function whole(child: ChildProcessByStdio<null, Readable, Readable>): Readable {
+function whole(child: Bootstrap): Readable {
   const output = new PassThrough()
   const lines: string[] = []
   createInterface({ input: child.stderr }).on('line', (line) => lines.push(line))
