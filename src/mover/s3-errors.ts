@@ -3,6 +3,14 @@ import { AddressRefusedError } from './address.ts'
 import type { BucketSource } from './protocol.ts'
 import { StoreError } from './store.ts'
 
+/** An answer of success that lacks what it has to say: an empty listing page would pass for an empty bucket. */
+export class IncompleteAnswerError extends Error {
+  override readonly name = 'IncompleteAnswerError'
+  constructor(what: string) {
+    super(`The store answered without ${what}.`)
+  }
+}
+
 interface S3Failure {
   name: string
   message: string
@@ -35,6 +43,7 @@ const TRANSIENT_NAMES = new Set([
 
 export function isTransient(error: unknown): boolean {
   if (error instanceof AddressRefusedError) return false
+  if (error instanceof IncompleteAnswerError) return true
   const { name, code, status } = read(error)
   if (TRANSIENT_NAMES.has(name)) return true
   if (status === null) return code !== '' && !isCertificateFault(code)
@@ -45,6 +54,7 @@ export function isTransient(error: unknown): boolean {
 /** The StoreError for what is left after retries; an error that no store caused comes back as it is. */
 export function explain(error: unknown, source: BucketSource): unknown {
   if (error instanceof AddressRefusedError) return new StoreError('refused', error.message, { cause: error })
+  if (error instanceof IncompleteAnswerError) return new StoreError('unavailable', error.message, { cause: error })
   const { name, message, code, status } = read(error)
   const said = scrub([name, message].filter((text) => text && text !== 'UnknownError').join(': '), source)
   const bucket = `bucket "${source.bucket}"`

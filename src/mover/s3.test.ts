@@ -40,7 +40,11 @@ beforeEach(async () => {
     bucket: 'bucket',
     prefix: '',
   }
-  store = new S3Store(source, new AddressGuard([host]), new AbortController().signal)
+  store = new S3Store(source, new AddressGuard([host]), new AbortController().signal, {
+    attempts: 2,
+    firstPause: 1,
+    longestPause: 1,
+  })
 })
 
 afterEach(async () => {
@@ -114,4 +118,15 @@ test('a redirect is not followed', async () => {
   await expect(head).rejects.toThrow(StoreError)
   await expect(head).rejects.toThrow('redirects are not followed')
   expect(requests).toHaveLength(1)
+})
+
+test('a page without what every listing says is no empty bucket', async () => {
+  answer = () => ({ status: 200, headers: { 'content-type': 'application/xml' }, body: '' })
+  const first = store.list('').next()
+  await expect(first).rejects.toThrow('The store answered without a listing.')
+})
+
+test('a write whose ETag the store does not say is not taken for ours', async () => {
+  answer = () => ({ status: 200 })
+  expect(await store.put('k', body, {}, { absent: true })).toBeNull()
 })

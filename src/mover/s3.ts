@@ -20,8 +20,8 @@ import {
 } from '@aws-sdk/client-s3'
 import type { AddressGuard } from './address.ts'
 import type { BucketSource } from './protocol.ts'
-import { retry, STORE_RETRIES } from './retry.ts'
-import { explain, failureOf, isTransient } from './s3-errors.ts'
+import { type RetryPolicy, retry, STORE_RETRIES } from './retry.ts'
+import { explain, failureOf, IncompleteAnswerError, isTransient } from './s3-errors.ts'
 import type { Checked, Expectation, ListedObject, ObjectBody, ObjectHead, ObjectStore, UploadedPart } from './store.ts'
 
 const CONNECTION_TIMEOUT_MS = 10_000
@@ -32,12 +32,14 @@ export class S3Store implements ObjectStore {
   readonly #client: S3Client
   readonly #source: BucketSource
   readonly #signal: AbortSignal
+  readonly #retries: RetryPolicy
   /** False once the store said that it has no conditional writes, or compares ETags in a way of its own. */
   #hasConditions = true
   /** False once the store refused to delete many at once. */
   #hasBatches = true
 
-  constructor(source: BucketSource, guard: AddressGuard, signal: AbortSignal) {
+  constructor(source: BucketSource, guard: AddressGuard, signal: AbortSignal, retries: RetryPolicy = STORE_RETRIES) {
+    this.#retries = retries
     this.#source = source
     this.#signal = signal
     this.#client = new S3Client({
@@ -60,8 +62,8 @@ export class S3Store implements ObjectStore {
 
   async *list(prefix: string): AsyncGenerator<ListedObject, void, undefined> {
     const fetchPage = (token?: string) => {
-      const page = this.#call(() =>
-        this.#client.send(
+      const page = this.#call(async () => {
+        const answer = await this.#client.send(
           new ListObjectsV2Command({
             Bucket: this.#source.bucket,
             Prefix: prefix,
@@ -69,8 +71,12 @@ export class S3Store implements ObjectStore {
             ...(token ? { ContinuationToken: token } : {}),
           }),
           { abortSignal: this.#signal },
-        ),
-      )
+        )
+        const { IsTruncated, NextContinuationToken } = answer
+        if (IsTruncated === undefined || (IsTruncated && !NextContinuationToken))
+          throw new IncompleteAnswerError('a listing')
+        return answer
+      })
       // The next page is asked for ahead of its turn; its error is thrown when the turn comes.
       page.catch(() => undefined)
       return page
@@ -78,7 +84,7 @@ export class S3Store implements ObjectStore {
     let next: Promise<ListObjectsV2CommandOutput> | null = fetchPage()
     while (next) {
       const page: ListObjectsV2CommandOutput = await next
-      next = page.IsTruncated && page.NextContinuationToken ? fetchPage(page.NextContinuationToken) : null
+      next = page.IsTruncated ? fetchPage(page.NextContinuationToken) : null
       for (const { Key = '', Size = 0, ETag = '', LastModified = new Date(0) } of page.Contents ?? [])
         yield { key: decodeKey(Key), shown: Key, size: Size, etag: unquote(ETag), modified: LastModified }
     }
@@ -122,23 +128,24 @@ export class S3Store implements ObjectStore {
         }),
         { abortSignal: this.#signal },
       )
-      return unquote(answer.ETag)
+      return unquote(answer.ETag) || null
     })
   }
 
   async beginParts(key: string, metadata: Record<string, string>): Promise<string> {
-    const answer = await this.#call(() =>
-      this.#client.send(
+    return this.#call(async () => {
+      const { UploadId } = await this.#client.send(
         new CreateMultipartUploadCommand({ Bucket: this.#source.bucket, Key: key, Metadata: metadata }),
         { abortSignal: this.#signal },
-      ),
-    )
-    return answer.UploadId ?? ''
+      )
+      if (!UploadId) throw new IncompleteAnswerError('the id of an upload')
+      return UploadId
+    })
   }
 
   async putPart(key: string, upload: string, number: number, body: Checked): Promise<string> {
-    const answer = await this.#call(() =>
-      this.#client.send(
+    return this.#call(async () => {
+      const { ETag } = await this.#client.send(
         new UploadPartCommand({
           Bucket: this.#source.bucket,
           Key: key,
@@ -149,9 +156,10 @@ export class S3Store implements ObjectStore {
           ContentMD5: body.md5,
         }),
         { abortSignal: this.#signal },
-      ),
-    )
-    return unquote(answer.ETag)
+      )
+      if (!ETag) throw new IncompleteAnswerError('the ETag of a part')
+      return unquote(ETag)
+    })
   }
 
   async endParts(key: string, upload: string, parts: UploadedPart[], expected: Expectation) {
@@ -166,7 +174,7 @@ export class S3Store implements ObjectStore {
         }),
         { abortSignal: this.#signal },
       )
-      return unquote(answer.ETag)
+      return unquote(answer.ETag) || null
     })
   }
 
@@ -215,7 +223,7 @@ export class S3Store implements ObjectStore {
 
   async #call<T>(request: () => Promise<T>): Promise<T> {
     try {
-      return await retry(STORE_RETRIES, this.#signal, isTransient, request)
+      return await retry(this.#retries, this.#signal, isTransient, request)
     } catch (error) {
       this.#signal.throwIfAborted()
       throw explain(error, this.#source)
@@ -234,11 +242,14 @@ export class S3Store implements ObjectStore {
     })
   }
 
-  /** Writes under a condition where the store has them; null when the condition does not hold. */
+  /**
+   * Writes under a condition where the store has them; null when the condition does not hold, or when the store does not
+   * say what it wrote (Ceph, when parts are put together a second time).
+   */
   async #conditionally(
     key: string,
     expected: Expectation,
-    write: (condition: { IfMatch?: string; IfNoneMatch?: string }) => Promise<string>,
+    write: (condition: { IfMatch?: string; IfNoneMatch?: string }) => Promise<string | null>,
   ): Promise<string | null> {
     if (!this.#hasConditions) return this.#call(() => write({}))
     const condition = 'etag' in expected ? { IfMatch: expected.etag } : { IfNoneMatch: '*' }

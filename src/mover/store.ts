@@ -47,7 +47,7 @@ export interface ObjectStore {
   head(key: string): Promise<ObjectHead | null>
   /** From byte `from` on; null when there is none. Sizes are the whole object's. */
   get(key: string, from: number): Promise<ObjectBody | null>
-  /** The ETag, or null when what lies at the key is not what was expected. */
+  /** The ETag, or null when something else may lie at the key: another version than was expected, or the store did not say. */
   put(key: string, body: Checked, metadata: Record<string, string>, expected: Expectation): Promise<string | null>
   beginParts(key: string, metadata: Record<string, string>): Promise<string>
   putPart(key: string, upload: string, number: number, body: Checked): Promise<string>
