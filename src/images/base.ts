@@ -40,11 +40,11 @@ export async function bootstrapDebian(
   signal: AbortSignal,
 ): Promise<void> {
   const tell = (message: string) => onProgress({ message, bytesDone: null, bytesTotal: null })
-  await provideMmdebstrap(tell)
+  const mmdebstrap = await provideMmdebstrap(tell)
   signal.throwIfAborted()
 
   // A process group of its own, because the program waits for its children to end before it heeds a signal.
-  const child = spawn('mmdebstrap', mmdebstrapArguments(suite), { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(mmdebstrap, mmdebstrapArguments(suite), { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const closed = new Promise((resolve) => child.once('close', resolve))
   const stop = () => stopGroup(child)
   signal.addEventListener('abort', stop)
@@ -75,14 +75,17 @@ function stopGroup(child: Bootstrap): void {
   if (isRunning && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
 }
 
-async function provideMmdebstrap(say: (line: string) => void): Promise<void> {
-  if (await findProgram('mmdebstrap')) return
+/** Answers its path. */
+async function provideMmdebstrap(say: (line: string) => void): Promise<string> {
+  const path = await findProgram('mmdebstrap')
+  if (path) return path
   try {
     await installPackages(['mmdebstrap', 'debian-archive-keyring'], "mmdebstrap and Debian's keyring", say)
   } catch (error) {
     if (!(error instanceof PackagesError)) throw error
     throw new ImageError(`Without a registry, Debian is bootstrapped by mmdebstrap. ${error.message}`, { cause: error })
   }
+  return provideMmdebstrap(say)
 }
 
 function mmdebstrapArguments(suite: string): string[] {

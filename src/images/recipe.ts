@@ -9,7 +9,7 @@ import { ImageError } from '../engine/port.ts'
 import { bundleMover } from './bundle.ts'
 import { type ContextFile, readContext } from './context.ts'
 
-export interface PullRecipe {
+interface PullRecipe {
   kind: 'pull'
   id: string
   /** The name that the engine knows it by. */
@@ -55,7 +55,7 @@ function readFolder(imagesFolder: string, folder: string, id: string): ContextFi
 }
 
 /** `cahier/<id>:<12 hexadecimal digits>`, over the content of the folder, the arguments and the name of the image below. */
-export function imageName(
+function imageName(
   id: string,
   { files, args, needs }: { files: ContextFile[]; args: Record<string, string>; needs: string | null },
 ): string {
