@@ -85,7 +85,7 @@ async function provideMmdebstrap(say: (line: string) => void): Promise<string> {
     if (!(error instanceof PackagesError)) throw error
     throw new ImageError(`Without a registry, Debian is bootstrapped by mmdebstrap. ${error.message}`, { cause: error })
   }
-  return provideMmdebstrap(say)
+  return (await findProgram('mmdebstrap')) ?? '/usr/bin/mmdebstrap'
 }
 
 function mmdebstrapArguments(suite: string): string[] {
