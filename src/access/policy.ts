@@ -20,6 +20,11 @@ export function visibleNotebooks(viewer: Viewer) {
   return { deletedAt: null, project: visibleProjects(viewer) } satisfies Prisma.NotebookWhereInput
 }
 
+/** Also those of deleted notebooks, which a project's events still tell of. */
+export function watchableSyncs(viewer: Viewer) {
+  return { notebook: { project: visibleProjects(viewer) } } satisfies Prisma.DataSyncWhereInput
+}
+
 /** Whether the viewer may see that very thing. A thing of a notebook is seen by whoever sees the notebook. */
 export async function maySee(database: Database, viewer: Viewer, type: NodeType, id: string): Promise<boolean> {
   const notebook = visibleNotebooks(viewer)

@@ -5,7 +5,6 @@ import { encodeCursor } from '../domain/events.ts'
 import { decodeId, encodeId, notFound } from '../domain/ids.ts'
 import type { ItemOf, NotebookItem, ResetItem, StreamItem } from '../events/items.ts'
 import type { Scope } from '../events/read.ts'
-import type { DataSync } from '../generated/prisma/client.ts'
 import { builder } from './builder.ts'
 import { pageComplexity } from './connection.ts'
 import { type Context, viewerOf } from './context.ts'
@@ -103,7 +102,12 @@ const SyncProgressed = builder.objectRef<ItemOf<'SyncProgressed'>>('SyncProgress
     sync: t.field({
       type: DataSyncRef,
       description: 'The sync at present.',
-      resolve: ({ event }, _args, { loaders }) => loaders.sync.load(event.syncId) as Promise<DataSync>,
+      resolve: async ({ event }, _args, { loaders }) => {
+        const sync = await loaders.sync.load(event.syncId)
+        // Whoever reads an event late may have lost access since it was read from the table.
+        if (!sync) throw notFound('DataSync')
+        return sync
+      },
     }),
   }),
 })
@@ -135,7 +139,7 @@ function page(context: Context, scope: Scope, { after, first }: InputShapeFromFi
 builder.prismaObjectFields('Project', (t) => ({
   eventCursor: t.field({
     type: 'EventCursor',
-    description: 'Read no later than what is selected with it: list, then subscribe after it, and nothing is missed.',
+    description: 'Read before everything below the project: list, then subscribe after it, and nothing is missed.',
     resolve: ({ streamEpoch, eventCounter }) => encodeCursor({ epoch: streamEpoch, seq: eventCounter }),
   }),
   events: t.field({
@@ -150,7 +154,7 @@ builder.prismaObjectFields('Project', (t) => ({
 builder.prismaObjectFields('Notebook', (t) => ({
   eventCursor: t.field({
     type: 'EventCursor',
-    description: 'Read no later than what is selected with it: read, then subscribe after it, and nothing is missed.',
+    description: 'Read together with the notebook: look at it, then subscribe after it, and nothing of it is missed.',
     // By the row itself, which holds the number of its newest event; only the epoch is looked up.
     resolve: async ({ projectId, eventSeq }, _args, { loaders }) =>
       encodeCursor({ epoch: (await loaders.streamEpoch.load(projectId)) ?? '', seq: eventSeq }),

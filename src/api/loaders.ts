@@ -3,7 +3,7 @@
  * subscription, which is one operation for hours, does not show its viewer the past.
  */
 import DataLoader from 'dataloader'
-import { visibleNotebooks } from '../access/policy.ts'
+import { visibleNotebooks, watchableSyncs } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import type { NodeSize } from '../domain/capacity.ts'
 import type { QuotaUse } from '../domain/quota.ts'
@@ -20,6 +20,7 @@ type ById<T> = DataLoader<string, T | null>
 export interface Loaders {
   /** Null once deleted, or no longer the viewer's. */
   notebook: ById<Notebook>
+  /** Null once no longer the viewer's. */
   sync: ById<DataSync>
   volume: ById<Volume>
   lastSync: ById<DataSync>
@@ -48,7 +49,11 @@ export function makeLoaders({ database, clock }: UseCaseParts, viewer: Viewer | 
         ? byId(await database.notebook.findMany({ where: { id: { in: [...ids] }, ...visibleNotebooks(viewer) } }))
         : NONE,
     ),
-    sync: batched(async (ids) => byId(await database.dataSync.findMany({ where: { id: { in: [...ids] } } }))),
+    sync: batched(async (ids) =>
+      viewer
+        ? byId(await database.dataSync.findMany({ where: { id: { in: [...ids] }, ...watchableSyncs(viewer) } }))
+        : NONE,
+    ),
     volume: batched(async (ids) => byId(await database.volume.findMany({ where: { id: { in: [...ids] } } }))),
     lastSync: batched((ids) => lastSyncs(database, ids)),
     lastSavedAt: batched((ids) => lastSaves(database, ids)),

@@ -16,7 +16,10 @@ const RESERVED = /^(PATH|HOME|LD_.*|JUPYTER_.*|CAHIER_.*)$/
 
 /** Notes what is wrong below `env`. */
 export function checkEnv(env: readonly EnvVar[], problems: Problems): void {
-  if (env.length > MAX_ENV_VARS) problems.note('env', `must be at most ${MAX_ENV_VARS} variables.`)
+  if (env.length > MAX_ENV_VARS) {
+    problems.note('env', `must be at most ${MAX_ENV_VARS} variables.`)
+    return
+  }
   const bytes = env.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0)
   if (bytes > MAX_ENV_BYTES) problems.note('env', `must have at most ${MAX_ENV_BYTES / 1024} KiB in all.`)
   env.forEach(({ name, value }, index) => {

@@ -13,7 +13,10 @@ const VALUE = /^[\p{L}\p{N}]([\p{L}\p{N} ._/@:+-]{0,61}[\p{L}\p{N}])?$/u
 
 /** Notes what is wrong below `labels`. */
 export function checkLabels(labels: readonly Label[], problems: Problems): void {
-  if (labels.length > MAX_LABELS) problems.note('labels', `must be at most ${MAX_LABELS}.`)
+  if (labels.length > MAX_LABELS) {
+    problems.note('labels', `must be at most ${MAX_LABELS}.`)
+    return
+  }
   labels.forEach(({ name, value }, index) => {
     const isRepeated = labels.findIndex((other) => other.name === name) < index
     problems.note(`labels.${index}.name`, nameProblem(name) ?? (isRepeated ? 'is the name of another label.' : null))

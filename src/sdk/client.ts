@@ -61,7 +61,7 @@ export interface Client {
    * in another one.
    */
   waitFor(notebookId: string, state: NotebookState, signal?: AbortSignal): Promise<Notebook>
-  /** Resolves once the notebook is gone. Throws NotebookEndedError when it comes to rest instead. */
+  /** Resolves once the notebook is gone. Throws NotebookEndedError when it ends in FAILED or ERROR instead. */
   waitUntilDeleted(notebookId: string, signal?: AbortSignal): Promise<void>
   /** Ends all streams. */
   close(): Promise<void>
@@ -95,8 +95,13 @@ export function createClient(options: ClientOptions): Client {
     return answer.data
   }
 
+  /** Null: not there, or not yours. */
+  async function look(notebookId: string, signal?: AbortSignal): Promise<Notebook | null> {
+    return (await request(NotebookDocument, { id: notebookId }, signal)).notebook
+  }
+
   async function find(notebookId: string, signal?: AbortSignal): Promise<Notebook> {
-    const { notebook } = await request(NotebookDocument, { id: notebookId }, signal)
+    const notebook = await look(notebookId, signal)
     if (!notebook) throw new NotebookEndedError(null, 'There is no such notebook, or it is not yours.')
     return notebook
   }
@@ -114,25 +119,22 @@ export function createClient(options: ClientOptions): Client {
     return yield* follow(socket, { ...stream, itemOf: (data) => data.projectEvents }, { after: cursor, signal })
   }
 
-  /** True once in the state; false when it is deleted first. Throws when it comes to rest in one of `elsewhere`. */
-  async function reaches(
-    notebook: Notebook,
-    state: NotebookState | null,
-    elsewhere: ReadonlySet<NotebookState>,
-    signal?: AbortSignal,
-  ): Promise<boolean> {
-    for await (const item of notebookEvents(notebook.id, { after: notebook.eventCursor, signal })) {
-      if (item.__typename === 'NotebookDeleted') return false
-      const now = item.__typename === 'StreamReset' ? (await find(notebook.id, signal)).state : stateAfter(item)
-      if (now === state) return true
-      if (now && elsewhere.has(now)) throw new NotebookEndedError(now, await explain(notebook.id, now, signal))
+  /** Every state that the notebook enters from now on, up to its deletion. Throws on abort. */
+  async function* states({ id, eventCursor }: Notebook, signal?: AbortSignal): AsyncGenerator<NotebookState> {
+    for await (const item of notebookEvents(id, { after: eventCursor, signal })) {
+      if (item.__typename === 'NotebookDeleted') return
+      if (item.__typename === 'StateChanged') yield item.to
+      if (item.__typename !== 'StreamReset') continue
+      const present = await look(id, signal)
+      if (!present) return
+      yield present.state
     }
     throw signal?.reason ?? new Error('The stream of events ended.')
   }
 
-  async function explain(notebookId: string, state: NotebookState, signal?: AbortSignal): Promise<string> {
-    const { message } = await find(notebookId, signal)
-    return `The notebook is ${state}${message ? `: ${message}` : '.'}`
+  async function ended(notebookId: string, state: NotebookState, signal?: AbortSignal): Promise<NotebookEndedError> {
+    const message = (await look(notebookId, signal))?.message
+    return new NotebookEndedError(state, `The notebook is ${state}${message ? `: ${message}` : '.'}`)
   }
 
   return {
@@ -141,12 +143,18 @@ export function createClient(options: ClientOptions): Client {
     projectEvents,
     async waitFor(notebookId, state, signal) {
       const notebook = await find(notebookId, signal)
-      if (notebook.state !== state && !(await reaches(notebook, state, RESTS, signal)))
-        throw new NotebookEndedError(null, 'The notebook was deleted.')
-      return find(notebookId, signal)
+      if (notebook.state === state) return notebook
+      for await (const now of states(notebook, signal)) {
+        if (now === state) return find(notebookId, signal)
+        if (RESTS.has(now)) throw await ended(notebookId, now, signal)
+      }
+      throw new NotebookEndedError(null, 'The notebook was deleted.')
     },
     async waitUntilDeleted(notebookId, signal) {
-      await reaches(await find(notebookId, signal), null, FAILURES, signal)
+      const notebook = await look(notebookId, signal)
+      if (!notebook) return
+      for await (const now of states(notebook, signal))
+        if (FAILURES.has(now)) throw await ended(notebookId, now, signal)
     },
     async close() {
       await socket.dispose()
@@ -157,10 +165,6 @@ export function createClient(options: ClientOptions): Client {
 /** The states in which a notebook stays until someone wishes otherwise. One that is deleted passes through STOPPED. */
 const RESTS: ReadonlySet<NotebookState> = new Set(['STOPPED', 'FAILED', 'ERROR'])
 const FAILURES: ReadonlySet<NotebookState> = new Set(['FAILED', 'ERROR'])
-
-function stateAfter(item: StreamItem): NotebookState | null {
-  return item.__typename === 'StateChanged' ? item.to : null
-}
 
 interface Answer<Data> {
   data?: Data | null

@@ -32,7 +32,8 @@ export async function* follow<Data, Item extends { cursor: string }, Variables>(
 ): AsyncGenerator<Item, undefined> {
   const query = print(document)
   let cursor = after
-  for (let attempt = 1; !signal?.aborted; attempt += 1) {
+  let failures = 0
+  while (!signal?.aborted) {
     const answers = socket.iterate<Data>({ query, variables: { ...variables, after: cursor } })
     const stop = () => void answers.return?.()
     signal?.addEventListener('abort', stop)
@@ -42,7 +43,7 @@ export async function* follow<Data, Item extends { cursor: string }, Variables>(
         if (!data) continue
         const item = itemOf(data)
         cursor = item.cursor
-        attempt = 0
+        failures = 0
         yield item
       }
       return
@@ -51,7 +52,8 @@ export async function* follow<Data, Item extends { cursor: string }, Variables>(
     } finally {
       signal?.removeEventListener('abort', stop)
     }
-    await pause(backoff(attempt + 1, Math.random()), signal)
+    failures += 1
+    await pause(backoff(failures, Math.random()), signal)
   }
 }
 

@@ -98,8 +98,7 @@ export async function checkRequest(
   const image = checkImage(catalogue, request, problems)
   const { flavor, units } = checkSize(catalogue, request, problems)
   const volumes = await checkVolumes(tx, projectId, request.volumes ?? [], problems)
-  const name = request.name ?? makeName(request.editor, clock.random)
-  problems.note('name', nameProblem(name))
+  if (typeof request.name === 'string') problems.note('name', nameProblem(request.name))
   const labels = request.labels ?? []
   checkLabels(labels, problems)
   const env = request.env ?? []
@@ -108,7 +107,7 @@ export async function checkRequest(
   problems.throwIfAny()
   return {
     ...image,
-    name,
+    name: request.name ?? makeName(image.editor, clock.random),
     // Known: an unknown flavor was noted above.
     flavor: flavor as Flavor,
     units,
@@ -123,17 +122,20 @@ export async function checkRequest(
 
 function checkImage(catalogue: Catalogue, request: NotebookRequest, problems: Problems) {
   const { editor } = request
-  if (!catalogue.editors.some(({ id }) => id === editor)) problems.note('editor', unknown('editor', catalogue.editors))
+  const isKnown = catalogue.editors.some(({ id }) => id === editor)
+  if (!isKnown) problems.note('editor', unknown('editor', catalogue.editors))
   const framework = catalogue.frameworks.find(({ id }) => id === request.framework)
   if (!framework) problems.note('framework', unknown('framework', catalogue.frameworks))
   const wanted = request.frameworkVersion
-  const version = framework?.versions.find((each) => (wanted ? each.version === wanted : editor in each.images))
+  const version = framework?.versions.find((each) =>
+    wanted ? each.version === wanted : Object.hasOwn(each.images, editor),
+  )
   if (framework && wanted && !version)
     problems.note(
       'frameworkVersion',
       `is none of ${framework.id}: ${framework.versions.map((each) => each.version).join(', ')}.`,
     )
-  else if (framework && !(version && Object.hasOwn(version.images, editor)))
+  else if (isKnown && framework && !(version && Object.hasOwn(version.images, editor)))
     problems.note('framework', `${framework.id} does not come with the editor ${editor}.`)
   return { editor, framework: request.framework, frameworkVersion: version?.version ?? '' }
 }
@@ -157,7 +159,10 @@ async function checkVolumes(
   inputs: readonly VolumeInput[],
   problems: Problems,
 ): Promise<VolumeSpec[]> {
-  if (inputs.length > MAX_VOLUMES) problems.note('volumes', `must be at most ${MAX_VOLUMES}.`)
+  if (inputs.length > MAX_VOLUMES) {
+    problems.note('volumes', `must be at most ${MAX_VOLUMES}.`)
+    return []
+  }
   const paths = inputs.map(({ mountPath }) => normalMountPath(mountPath))
   const stores = await lockDataStores(tx, projectId, inputs)
   return inputs.map(({ bucket: source, permission }, index) => {

@@ -1,12 +1,11 @@
-/** Streams of events: complete, in order, resumable from any cursor, on every replica, and only for who may watch. */
+/** Streams of events: complete, in order, resumable from any cursor, and on every replica. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/domain/clock.ts'
 import { decodeCursor, encodeCursor } from '../../src/domain/events.ts'
 import { Hub } from '../../src/events/hub.ts'
-import type { StreamItem } from '../../src/events/items.ts'
-import { EventStreams, type Watch } from '../../src/events/streams.ts'
-import { CREATE, type Result, SMALL } from './documents.ts'
-import { type User, uuidOf, type World, world } from './world.ts'
+import { EventStreams } from '../../src/events/streams.ts'
+import { beginning, seqOf, tail, take, tenantWith } from './tailing.ts'
+import { uuidOf, type World, world } from './world.ts'
 
 let w: World
 
@@ -16,52 +15,9 @@ beforeAll(async () => {
 
 afterAll(() => w[Symbol.asyncDispose]())
 
-async function tenantWith(notebooks: number) {
-  const tenant = await w.tenant()
-  const ids: string[] = []
-  for (let made = 0; made < notebooks; made += 1) {
-    const { data } = await w.as(tenant.owner)<Result>(CREATE, { input: { projectId: tenant.projectId, ...SMALL } })
-    ids.push(data.result.id)
-  }
-  return { ...tenant, ids }
-}
-
-interface Wanted {
-  projectUuid: string
-  owner: User
-  notebookId?: string
-  after?: string | null
-  streams?: EventStreams
-}
-
-/** A subscriber of the project, or of one notebook. */
-function tail({ projectUuid, owner, notebookId, after = null, streams = w.parts.streams }: Wanted) {
-  const scope = { projectId: projectUuid, notebookId: notebookId ? uuidOf(notebookId) : null }
-  const watch: Watch = { scope, viewer: owner.viewer, after, ended: false }
-  return streams.tail(watch)
-}
-
-async function take(items: AsyncIterator<StreamItem>, count: number): Promise<StreamItem[]> {
-  const taken: StreamItem[] = []
-  while (taken.length < count) {
-    const { value, done } = await items.next()
-    if (done) break
-    taken.push(value)
-  }
-  return taken
-}
-
-const seqOf = ({ cursor }: StreamItem): bigint => decodeCursor(cursor)?.seq ?? -1n
-
-/** The cursor before the first event of the project. */
-async function beginning(projectUuid: string): Promise<string> {
-  const { streamEpoch } = await w.database.project.findUniqueOrThrow({ where: { id: projectUuid } })
-  return encodeCursor({ epoch: streamEpoch, seq: 0n })
-}
-
 test('changes that commit at the same time come without gaps, each once and in order', async () => {
-  const tenant = await tenantWith(12)
-  const items = tail({ ...tenant, after: await beginning(tenant.projectUuid) })
+  const tenant = await tenantWith(w, 12)
+  const items = tail(w, { ...tenant, after: await beginning(w, tenant.projectUuid) })
   const runs = Promise.all(tenant.ids.map((id) => w.run(id)))
   const seen = await take(items, 12 * 6)
   await runs
@@ -70,8 +26,8 @@ test('changes that commit at the same time come without gaps, each once and in o
 })
 
 test('a subscriber that went on reading late gets everything that happened meanwhile', async () => {
-  const tenant = await tenantWith(24)
-  const items = tail({ ...tenant, after: await beginning(tenant.projectUuid) })
+  const tenant = await tenantWith(w, 24)
+  const items = tail(w, { ...tenant, after: await beginning(w, tenant.projectUuid) })
   await take(items, 1)
   for (const id of tenant.ids) await w.run(id)
   expect((await take(items, 143)).map(seqOf)).toEqual(Array.from({ length: 143 }, (_, index) => BigInt(index + 2)))
@@ -79,23 +35,23 @@ test('a subscriber that went on reading late gets everything that happened meanw
 })
 
 test('from any cursor the rest follows, and one cursor is good for the project and for its notebooks', async () => {
-  const tenant = await tenantWith(2)
+  const tenant = await tenantWith(w, 2)
   for (const id of tenant.ids) await w.run(id)
-  const all = await take(tail({ ...tenant, after: await beginning(tenant.projectUuid) }), 12)
+  const all = await take(tail(w, { ...tenant, after: await beginning(w, tenant.projectUuid) }), 12)
   const [, second] = tenant.ids
   for (const [index, { cursor }] of all.entries()) {
     const rest = all.slice(index + 1)
-    expect(await take(tail({ ...tenant, after: cursor }), rest.length)).toEqual(rest)
+    expect(await take(tail(w, { ...tenant, after: cursor }), rest.length)).toEqual(rest)
     const own = rest.filter((item) => 'notebookId' in item && item.notebookId === uuidOf(second as string))
-    expect(await take(tail({ ...tenant, notebookId: second as string, after: cursor }), own.length)).toEqual(own)
+    expect(await take(tail(w, { ...tenant, notebookId: second as string, after: cursor }), own.length)).toEqual(own)
   }
 })
 
 test('without a cursor a stream begins at the present', async () => {
-  const tenant = await tenantWith(1)
+  const tenant = await tenantWith(w, 1)
   const [id] = tenant.ids as [string]
   await w.run(id)
-  const items = tail(tenant)
+  const items = tail(w, tenant)
   let isThere = false
   const first = items.next().finally(() => {
     isThere = true
@@ -108,9 +64,9 @@ test('without a cursor a stream begins at the present', async () => {
 
 describe('a cursor that is of no use', () => {
   test('from the future is answered by a reset, and the stream goes on from the present', async () => {
-    const tenant = await tenantWith(1)
+    const tenant = await tenantWith(w, 1)
     const { streamEpoch } = await w.database.project.findUniqueOrThrow({ where: { id: tenant.projectUuid } })
-    const items = tail({ ...tenant, after: encodeCursor({ epoch: streamEpoch, seq: 1_000_000n }) })
+    const items = tail(w, { ...tenant, after: encodeCursor({ epoch: streamEpoch, seq: 1_000_000n }) })
     const [reset] = await take(items, 1)
     expect(reset).toMatchObject({
       event: { type: 'StreamReset' },
@@ -122,20 +78,20 @@ describe('a cursor that is of no use', () => {
   })
 
   test('from before a restore too, also when the restore comes while the stream is open', async () => {
-    const tenant = await tenantWith(1)
-    const before = await beginning(tenant.projectUuid)
-    const open = tail({ ...tenant, after: before })
+    const tenant = await tenantWith(w, 1)
+    const before = await beginning(w, tenant.projectUuid)
+    const open = tail(w, { ...tenant, after: before })
     await take(open, 1)
     const waiting = open.next()
     await w.database.project.update({ where: { id: tenant.projectUuid }, data: { streamEpoch: 'feedfeedfeed' } })
     expect((await waiting).value).toMatchObject({ event: { type: 'StreamReset' } })
-    expect(await take(tail({ ...tenant, after: before }), 1)).toMatchObject([{ event: { type: 'StreamReset' } }])
+    expect(await take(tail(w, { ...tenant, after: before }), 1)).toMatchObject([{ event: { type: 'StreamReset' } }])
     await open.return?.()
   })
 })
 
 test('who lists and then subscribes after the cursor of the list misses nothing that happens meanwhile', async () => {
-  const tenant = await tenantWith(1)
+  const tenant = await tenantWith(w, 1)
   const [id] = tenant.ids
   const query = 'query ($id: ID!) { notebook(id: $id) { state phase eventCursor project { eventCursor } } }'
   interface Seen {
@@ -162,9 +118,9 @@ test('who lists and then subscribes after the cursor of the list misses nothing 
 
 describe('replicas', () => {
   test('every one hears of a change that any one made', async () => {
-    const tenant = await tenantWith(1)
+    const tenant = await tenantWith(w, 1)
     const other = await w.anotherReplica()
-    const items = tail({ ...tenant, streams: other.parts.streams, after: await beginning(tenant.projectUuid) })
+    const items = tail(w, { ...tenant, streams: other.parts.streams, after: await beginning(w, tenant.projectUuid) })
     await take(items, 1)
     const next = items.next()
     const begun = performance.now()
@@ -175,11 +131,11 @@ describe('replicas', () => {
   })
 
   test('one that hears nothing finds out by looking', async () => {
-    const tenant = await tenantWith(1)
+    const tenant = await tenantWith(w, 1)
     const deaf = new Hub({ database: w.database, clock: systemClock, log: w.log })
     deaf.start()
     const streams = new EventStreams({ database: w.database, hub: deaf, clock: systemClock })
-    const items = tail({ ...tenant, streams, after: await beginning(tenant.projectUuid) })
+    const items = tail(w, { ...tenant, streams, after: await beginning(w, tenant.projectUuid) })
     await take(items, 1)
     const next = items.next()
     await w.move(tenant.ids[0] as string, 'STARTING', 'PULLING_DATA')
@@ -189,8 +145,8 @@ describe('replicas', () => {
   })
 
   test('one whose listening connection breaks hears again, and misses nothing', async () => {
-    const tenant = await tenantWith(1)
-    const items = tail({ ...tenant, after: await beginning(tenant.projectUuid) })
+    const tenant = await tenantWith(w, 1)
+    const items = tail(w, { ...tenant, after: await beginning(w, tenant.projectUuid) })
     await take(items, 1)
     await w.database.$queryRaw`
       SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -205,109 +161,13 @@ describe('replicas', () => {
   })
 })
 
-describe('progress of a sync', () => {
-  const syncOf = (notebookId: string) =>
-    w.database.dataSync.create({
-      data: { notebookId: uuidOf(notebookId), direction: 'PULL', state: 'RUNNING', operation: crypto.randomUUID() },
-    })
-  const progress = (id: string, filesDone: number) =>
-    w.database.dataSync.update({ where: { id }, data: { filesDone, revision: { increment: 1 } } })
-
-  test('comes between two events with the cursor of the one before, and only its latest', async () => {
-    const tenant = await tenantWith(2)
-    const [id, other] = tenant.ids as [string, string]
-    const items = tail({ ...tenant, notebookId: id, after: await beginning(tenant.projectUuid) })
-    const [created] = await take(items, 1)
-    const waiting = items.next()
-    await syncOf(other)
-    const sync = await syncOf(id)
-    const first = (await waiting).value
-    expect(first).toMatchObject({ event: { type: 'SyncProgressed', syncId: sync.id }, notebookId: uuidOf(id) })
-    const place = await w.database.project.findUniqueOrThrow({ where: { id: tenant.projectUuid } })
-    expect(seqOf(first)).toBe(place.eventCounter)
-    expect(seqOf(first) >= seqOf(created as StreamItem)).toBe(true)
-
-    // Ten reports while nobody reads are one when somebody does.
-    for (let done = 1; done <= 10; done += 1) await progress(sync.id, done)
-    const [latest] = await take(items, 1)
-    expect(latest).toMatchObject({ event: { syncId: sync.id } })
-    await w.database.dataSync.update({ where: { id: sync.id }, data: { state: 'DONE', revision: { increment: 1 } } })
-    await w.change(id, { events: [{ type: 'SyncProgressed', syncId: sync.id }] })
-    // At most what was seen running in between; then the last report, which is kept and has a cursor of its own.
-    const rest = await take(items, 1)
-    const last = seqOf(rest[0] as StreamItem) > seqOf(first) ? rest : await take(items, 1)
-    expect(seqOf(last[0] as StreamItem)).toBe(seqOf(first) + 1n)
-    await items.return?.()
-  })
-
-  test('shows the sync as it is now, with its totals', async () => {
-    const tenant = await tenantWith(1)
-    const [id] = tenant.ids as [string]
-    const sync = await syncOf(id)
-    await w.database.dataSync.update({
-      where: { id: sync.id },
-      data: { filesTotal: 7, bytesTotal: 9_007_199_254_740_993n, failures: [{ path: 'a', message: 'No.' }] },
-    })
-    await w.change(id, { events: [{ type: 'SyncProgressed', syncId: sync.id }] })
-    const { data } = await w.as(tenant.owner)<{ notebook: { events: object[] } }>(
-      `query ($id: ID!) { notebook(id: $id) { events { ... on SyncProgressed {
-        sync { state filesTotal bytesTotal failures { path message } notebook { id } volume { id } } } } } }`,
-      { id },
-    )
-    expect(data.notebook.events[1]).toEqual({
-      sync: {
-        state: 'RUNNING',
-        filesTotal: 7,
-        bytesTotal: '9007199254740993',
-        failures: [{ path: 'a', message: 'No.' }],
-        notebook: { id },
-        volume: null,
-      },
-    })
-  })
-})
-
-describe('access', () => {
-  test('a stream ends with the token that opened it', async () => {
-    const tenant = await tenantWith(1)
-    const expiresAt = new Date(Date.now() + 300)
-    await w.database.apiToken.update({ where: { id: tenant.owner.viewer.tokenId }, data: { expiresAt } })
-    const owner = { ...tenant.owner, viewer: { ...tenant.owner.viewer, expiresAt } }
-    await expect(tail({ ...tenant, owner }).next()).rejects.toThrow('You may not watch this any more')
-  })
-
-  test('no event that committed after access was lost goes out, not even those of the same look', async () => {
-    const tenant = await tenantWith(1)
-    const guest = await w.join(tenant.projectId, 'READER')
-    const items = tail({ ...tenant, owner: guest, after: await beginning(tenant.projectUuid) })
-    await take(items, 1)
-    await w.database.$transaction([
-      w.database.member.deleteMany({ where: { userId: guest.id } }),
-      w.database.project.update({ where: { id: tenant.projectUuid }, data: { accessEpoch: { increment: 1 } } }),
-    ])
-    await w.run(tenant.ids[0] as string)
-    await expect(items.next()).rejects.toThrow('You may not watch this any more')
-    expect(await items.next()).toMatchObject({ done: true })
-  })
-
-  test('another one’s loss of access does not end a stream', async () => {
-    const tenant = await tenantWith(1)
-    const items = tail({ ...tenant, after: await beginning(tenant.projectUuid) })
-    await take(items, 1)
-    await w.database.project.update({ where: { id: tenant.projectUuid }, data: { accessEpoch: { increment: 1 } } })
-    await w.move(tenant.ids[0] as string, 'STARTING', 'PULLING_DATA')
-    expect(await take(items, 1)).toMatchObject([{ event: { phase: 'PULLING_DATA' } }])
-    await items.return?.()
-  })
-})
-
 describe('a notebook’s stream', () => {
   test('ends after its deletion, also for who comes back later', async () => {
-    const tenant = await tenantWith(1)
+    const tenant = await tenantWith(w, 1)
     const [id] = tenant.ids as [string]
     await w.remove(id)
-    const after = await beginning(tenant.projectUuid)
-    const all = await Array.fromAsync(tail({ ...tenant, notebookId: id, after }))
+    const after = await beginning(w, tenant.projectUuid)
+    const all = await Array.fromAsync(tail(w, { ...tenant, notebookId: id, after }))
     expect(all.at(-1)).toMatchObject({ event: { type: 'NotebookDeleted' } })
     const scope = { projectId: tenant.projectUuid, notebookId: uuidOf(id) }
     const watch = { scope, viewer: tenant.owner.viewer, after: all.at(-1)?.cursor ?? null, ended: true }
@@ -316,9 +176,9 @@ describe('a notebook’s stream', () => {
 })
 
 test('a subscriber that leaves while it waits ends at once and is forgotten', async () => {
-  const tenant = await tenantWith(1)
+  const tenant = await tenantWith(w, 1)
   const before = w.hub.subscribers
-  const items = tail(tenant)
+  const items = tail(w, tenant)
   const waiting = items.next()
   expect(w.hub.subscribers).toBe(before + 1)
   await items.return?.()
@@ -327,7 +187,7 @@ test('a subscriber that leaves while it waits ends at once and is forgotten', as
 })
 
 test('events are listed in order in pages after a cursor', async () => {
-  const tenant = await tenantWith(1)
+  const tenant = await tenantWith(w, 1)
   const [id] = tenant.ids as [string]
   await w.run(id)
   const query = `query ($id: ID!, $after: EventCursor, $first: Int) { project(id: $id) {
