@@ -3,12 +3,12 @@
  * and never disturbed. The private one outlives us, and with it the notebooks; the next start takes it over.
  */
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { call, LIMIT } from '../engine/docker/call.ts'
 import { connectDocker } from '../engine/docker/connect.ts'
 import { installPackages, PackagesError } from '../host/apt.ts'
-import { findProgram } from '../host/programs.ts'
+import { findProgram, runProgram } from '../host/programs.ts'
 import { endProcess, lastLines, processFrom, startDaemon, until } from './daemon.ts'
 import { clearRunFolder, EmbeddedError, makeFolders, runFolder } from './folders.ts'
 import { withHomeLock } from './lock.ts'
@@ -62,15 +62,24 @@ export async function ensureDocker(
 
 /** Ends the private daemon in order, and with it what still runs in it. False when none was running. */
 export async function stopDocker(home: string): Promise<boolean> {
-  const { socket, pidFile } = privateDaemonOf(home)
+  const { socket, pidFile, dataRoot } = privateDaemonOf(home)
   return withHomeLock(home, 'docker', async () => {
     const pid = await processFrom(pidFile, socket)
     if (pid === null) return false
     if (!(await endProcess(pid, socket, 'SIGTERM', STOP_LIMIT)))
       throw new EmbeddedError(`Docker (process ${pid}) did not end within ${STOP_LIMIT} s.`)
+    await unmount(dataRoot)
     await clearRunFolder(home, ['docker.sock', 'docker.pid'])
     return true
   })
+}
+
+/** The daemon mounts its data on itself, and when it was killed in between forgets to undo it: the folder could not be removed then. */
+async function unmount(folder: string): Promise<void> {
+  const mounts = await readFile('/proc/self/mounts', 'utf8')
+  if (!mounts.includes(` ${folder} `)) return
+  const { exitCode, output } = await runProgram('umount', [folder])
+  if (exitCode !== 0) throw new EmbeddedError(`${folder} cannot be unmounted: ${output}`)
 }
 
 /** True when the private daemon runs and answers. Otherwise it does not run, and its stale traces are gone. */
