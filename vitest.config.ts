@@ -1,17 +1,24 @@
 import { createRequire } from 'node:module'
 import { defineConfig } from 'vitest/config'
 
+/** Of the tests that stand beside the code, those that start programs of their own: slower, and not for every save. */
+const WITH_PROGRAMS = ['src/embedded/postgres.test.ts', 'src/store/migrate.test.ts']
+
 export default defineConfig({
   // As in Node: graphql has to be loaded once, and Vite would take its `module` beside the `main` that libraries get.
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
+    maxWorkers: 2,
+    // Tests keep no state in modules, so files can share a process.
+    isolate: false,
     projects: [
       {
         extends: true,
         // Needs Postgres only, and brings its own.
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/{api,house,lifecycle}/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/{api,lifecycle}/**/*.test.ts'],
+          exclude: WITH_PROGRAMS,
           globalSetup: 'test/testkit/postgres-setup.ts',
         },
       },
@@ -20,7 +27,7 @@ export default defineConfig({
         // On a real Docker daemon and a real S3 server.
         test: {
           name: 'real',
-          include: ['test/{engine,data,e2e}/**/*.test.ts'],
+          include: ['test/{engine,data,e2e,house}/**/*.test.ts', ...WITH_PROGRAMS],
           globalSetup: ['test/testkit/postgres-setup.ts', 'test/testkit/real-parts-setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,

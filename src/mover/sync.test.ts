@@ -82,7 +82,7 @@ describe('round trip', () => {
         expect(await there.pull()).toMatchObject({ state: 'done', failures: [] })
         expect(there.tree()).toEqual(here.tree())
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 })
@@ -136,7 +136,7 @@ test('whatever both sides do between syncs, no version is lost', async () => {
         expect(settled).toMatchObject({ state: 'done', conflicts: [], filesDone: 0 })
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 
