@@ -97,7 +97,6 @@ export type Catalogue = z.output<typeof Catalogue>
 export type Flavor = Catalogue['flavors'][number]
 export type Editor = Catalogue['editors'][number]
 export type Framework = Catalogue['frameworks'][number]
-export type ImageRecipe = Catalogue['images'][string]
 
 export class CatalogueError extends Error {
   override readonly name = 'CatalogueError'

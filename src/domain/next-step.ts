@@ -68,8 +68,6 @@ export type Step =
   | { name: 'forget' }
   | { name: 'rest'; until: Date | null }
 
-export type StepName = Step['name']
-
 export function nextStep(view: View): Step {
   const settled = view.containers.find((container) => container.settled)
   const step: Step = settled ? { name: 'removeContainer', container: settled.id } : stepOf(view)

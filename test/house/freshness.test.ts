@@ -1,20 +1,12 @@
 /** What is generated and committed is what the code of today generates. */
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { lexicographicSortSchema, printSchema } from 'graphql'
-import { expect, test } from 'vitest'
-import { schema } from '../../src/api/schema.ts'
+import { test } from 'vitest'
 import { freshDatabase } from '../testkit/database.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
-
-test('schema.graphql is the schema of the code; "npm run schema" prints it', async () => {
-  const committed = await readFile(`${ROOT}/schema.graphql`, 'utf8')
-  expect(committed).toBe(`${printSchema(lexicographicSortSchema(schema))}\n`)
-})
 
 test('the generated part of the SDK is that of the schema and its operations; "npm run schema" writes it', async () => {
   await run('npx', ['graphql-codegen', '--config', 'codegen.ts', '--check'], { cwd: ROOT })
