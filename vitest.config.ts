@@ -19,6 +19,9 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/{api,lifecycle}/**/*.test.ts'],
           exclude: WITH_PROGRAMS,
+          // A machine that is busy with something else is no failure.
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
           sequence: { groupOrder: 0 },
           globalSetup: 'test/testkit/postgres-setup.ts',
         },

@@ -100,8 +100,8 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
     },
   )
   hub.start()
-  controller.start()
   await server.listen(config.port, config.host)
+  controller.start()
   return {
     server,
     parts: [
