@@ -114,7 +114,7 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
   }
 }
 
-/** What is under way is let end for seconds, not longer. */
+/** What is under way is let end for seconds; what then still waits for an answer of the engine ends with the process. */
 async function end({ server, parts }: Running, log: Logger): Promise<void> {
   say('Ending; notebooks go on. "npm start" takes them over, "npm run down" saves and stops them.')
   try {
@@ -124,6 +124,7 @@ async function end({ server, parts }: Running, log: Logger): Promise<void> {
     log.error({ err: error }, 'could not end in order')
     process.exitCode = 1
   }
+  process.exit()
 }
 
 function announce({ publicUrl, home }: Config, tokenFile: string): void {

@@ -11,6 +11,9 @@ import { Task } from './task.ts'
 const POLL_MS = 1000
 const CLAIM_AT_ONCE = 100
 
+/** How long a step that cannot be cut off is waited for at the end. It is taken again by the successor. */
+const END_MS = 5000
+
 export class Controller {
   readonly #parts: ControllerParts
   readonly #owner = randomUUID()
@@ -34,12 +37,21 @@ export class Controller {
     ])
   }
 
-  /** Begins nothing more, cuts off what is under way, and gives the leases back, so that a successor goes on at once. */
+  /**
+   * Begins nothing more, cuts off what is under way, and gives the leases back, so that a successor goes on at once. What the
+   * engine is slow to answer is left after 5 s, with its lease, to whom it falls.
+   */
   async stop(): Promise<void> {
     this.#ended.abort()
     this.#look.abort()
+    const overdue = this.#parts.clock.sleep(END_MS, new AbortController().signal)
+    await Promise.race([this.#finish(), overdue])
+  }
+
+  async #finish(): Promise<void> {
     for (const { task } of this.#tasks.values()) task.end()
     await this.#loops
+    for (const { task } of this.#tasks.values()) task.end()
     await Promise.all([...this.#tasks.values()].map(({ done }) => done))
   }
 

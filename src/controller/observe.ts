@@ -1,7 +1,7 @@
 /** Looks at a notebook: its rows, and what the engine says of each container on record. */
 import { SAVE_RETRY_FOR_SECONDS, SAVE_RETRY_SECONDS } from '../domain/lifecycle.ts'
 import type { SeenContainer, View } from '../domain/next-step.ts'
-import type { ContainerEngine, ContainerStatus } from '../engine/port.ts'
+import { type ContainerEngine, type ContainerStatus, EngineUnavailableError } from '../engine/port.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
 
@@ -21,7 +21,7 @@ export interface Observation {
   view: View
 }
 
-/** Null when the notebook is deleted. Throws EngineUnavailableError when a container cannot be looked at. */
+/** Null when the notebook is deleted. Throws EngineUnavailableError when it, or a container of it, cannot be looked at. */
 export async function observe(
   database: Database,
   engine: ContainerEngine,
@@ -32,10 +32,22 @@ export async function observe(
     database.$queryRaw<[{ now: Date }]>`SELECT now()`,
   ])
   if (!notebook) return null
+  assertHere(notebook, engine.nodeId)
   const statuses = new Map(
     await Promise.all(notebook.containers.map(async ({ id }) => [id, await engine.inspect(id)] as const)),
   )
   return { notebook, statuses, view: viewOf(notebook, statuses, time.now) }
+}
+
+/**
+ * What lies on another node cannot be seen from here, and must not be taken for gone: with another engine connected, its
+ * containers would look lost and its files empty. Copies without anything of their own do not bind a notebook to a node.
+ */
+function assertHere({ containers, localCopies }: NotebookRecord, nodeId: string): void {
+  const elsewhere = [...containers, ...localCopies.filter(({ written }) => written)].find(
+    (each) => each.nodeId !== nodeId,
+  )
+  if (elsewhere) throw new EngineUnavailableError(`Node ${elsewhere.nodeId}, which holds it, is not connected.`)
 }
 
 function viewOf(notebook: NotebookRecord, statuses: Observation['statuses'], now: Date): View {

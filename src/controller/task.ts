@@ -17,6 +17,8 @@ export class Task {
   readonly #claim: Claim
   readonly #ended = new AbortController()
   #step = new AbortController()
+  /** How often the notebook had been woken at the last look. */
+  #wakes: number | null = null
 
   constructor(parts: ControllerParts, claim: Claim) {
     this.#parts = parts
@@ -61,6 +63,7 @@ export class Task {
     try {
       const observation = await this.#observe()
       if (!observation) return { wakes: null, until: null }
+      this.#wakes = observation.notebook.wakes
       const step = nextStep(observation.view)
       if (step.name === 'rest') return await this.#rest(observation, step.until)
       name = step.name
@@ -84,7 +87,10 @@ export class Task {
     return { wakes: notebook.wakes, until }
   }
 
-  /** Puts the fault on record; then the notebook is looked at again when its next try is due, or woken. */
+  /**
+   * Puts the fault on record; then the notebook is looked at again when its next try is due. Whoever was woken since the last
+   * look is looked at once more before: a wish does not wait for a next try.
+   */
   async #postpone(error: unknown, step: string): Promise<{ wakes: number; until: Date | null } | null> {
     const { database, log, clock } = this.#parts
     const { notebookId, lease } = this.#claim
@@ -92,6 +98,8 @@ export class Task {
     const after = await changeNotebook(database, notebookId, lease, (notebook, _, at) =>
       afterFault(notebook, fault, at, clock.random()),
     )
-    return after.retryAt ? { wakes: after.wakes, until: after.retryAt } : null
+    const isWoken = this.#wakes !== null && this.#wakes !== after.wakes
+    this.#wakes = after.wakes
+    return after.retryAt && !isWoken ? { wakes: after.wakes, until: after.retryAt } : null
   }
 }

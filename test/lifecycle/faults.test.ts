@@ -1,8 +1,9 @@
 /** Whose fault it is: FAILED, ERROR, or another try. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createFakeEngine } from '../../src/engine/fake/engine.ts'
 import { moverThat } from '../../src/engine/fake/programs.ts'
 import { ImageError } from '../../src/engine/port.ts'
-import { isRunning, isSettled, type World, world } from './world.ts'
+import { isRunning, isSettled, stop, type World, world } from './world.ts'
 
 let w: World
 beforeEach(async () => {
@@ -56,4 +57,15 @@ test('an engine that cannot be reached never changes a RUNNING state', async () 
   w.daemon.faults.refuse(0)
   await w.wake(id)
   expect(await w.untilQuietly(id, ({ attempts }) => attempts === 0)).toMatchObject({ state: 'RUNNING' })
+})
+
+test('with another engine connected, what runs on the first is not taken for lost', async () => {
+  const first = w.control()
+  const id = await w.running(['RW'])
+  await first.stop()
+  w.control(createFakeEngine({ daemon: w.daemon, installation: w.installation, nodeId: 'node-2' }))
+  await w.wish(id, stop)
+  await w.untilQuietly(id, ({ attempts }) => attempts > 0)
+  expect(await w.database.notebook.findUniqueOrThrow({ where: { id } })).toMatchObject({ state: 'RUNNING' })
+  expect(await w.transitions(id)).toContain('ENGINE_UNREACHABLE')
 })

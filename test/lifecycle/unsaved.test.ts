@@ -63,4 +63,25 @@ describe('what cannot be saved is kept', () => {
     expect(await w.transitions(id)).toContain('UNSAVED_DATA')
     expect(await w.database.dataSync.count({ where: { direction: 'PULL', volumeId: null } })).toBe(1)
   })
+
+  test('a copy that was removed from its node is not pushed as an empty one, but stays on record as unsaved', async () => {
+    w.control()
+    const id = await w.running()
+    w.daemon.programs.mover = refuses('workspace')
+    await w.wish(id, stop)
+    await w.until(id, isSettled)
+    w.daemon.volumes.clear()
+    w.daemon.programs.mover = moverThat()
+    const pushes = () => w.database.dataSync.count({ where: { direction: 'PUSH' } })
+    const before = await pushes()
+    await w.database.notebook.update({ where: { id }, data: { phaseStartedAt: new Date(0), stoppedAt: new Date(0) } })
+    await w.wake(id)
+    const failed = await w.until(
+      id,
+      ({ state, message }) => state === 'ERROR' && message !== null && /was removed/.test(message),
+    )
+    expect(failed.reason).toBe('PLATFORM')
+    expect(await pushes()).toBe(before)
+    expect(await w.database.localCopy.findMany()).toMatchObject([{ target: 'workspace', written: true }])
+  })
 })

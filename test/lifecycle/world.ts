@@ -86,8 +86,8 @@ export async function world() {
     project,
 
     /** A control plane; any number may run. */
-    control(): Controller {
-      const controller = new Controller(parts)
+    control(on = engine): Controller {
+      const controller = new Controller({ ...parts, engine: on })
       controllers.add(controller)
       controller.start()
       return controller

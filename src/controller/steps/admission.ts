@@ -21,6 +21,8 @@ export async function reserveNode(context: StepContext): Promise<void> {
         to: { state: 'STARTING', phase: 'QUEUED', message: 'Waiting until enough of the node is free.' },
         set: { retryAt: new Date(at.getTime() + QUEUE_POLL_MS) },
       }
+    // Copies on another node hold nothing of their own, or the notebook would not be here.
+    await tx.localCopy.deleteMany({ where: { notebookId: notebook.id, nodeId: { not: nodeId } } })
     await tx.localCopy.createMany({
       data: ['workspace', ...notebook.volumes.map(({ id }) => id)].map((target) => ({
         notebookId: notebook.id,

@@ -21,6 +21,7 @@ const MOVER_MEMORY_BYTES = 512 * 2 ** 20
 export async function createMover(context: StepContext, purpose: MoverPurpose): Promise<void> {
   const targets = context.notebook.localCopies.filter((copy) => isTarget(copy, purpose))
   if (targets.length === 0 && purpose === 'PULL') return afterPull(context)
+  if (purpose !== 'PULL' && (await giveUpLostCopies(context, targets))) return
   await createContainer(
     context,
     purpose,
@@ -50,6 +51,24 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
       return {}
     },
   )
+}
+
+/**
+ * A copy whose volume is gone from the engine must not be pushed as an empty one. It stays on record as unsaved. Answers
+ * whether there was one.
+ */
+async function giveUpLostCopies(context: StepContext, targets: readonly LocalCopy[]): Promise<boolean> {
+  const there = await Promise.all(targets.map(({ engineVolume }) => context.parts.engine.volumeIsThere(engineVolume)))
+  const lost = targets.filter((_, index) => !there[index]).map(({ target }) => target)
+  if (lost.length === 0) return false
+  await context.change(async (_, tx) => {
+    await tx.localCopy.updateMany({
+      where: { notebookId: context.notebook.id, target: { in: lost } },
+      data: { saveError: 'A local copy was removed from its node before it was saved.', saveFault: 'ERROR' },
+    })
+    return {}
+  })
+  return true
 }
 
 /** A written copy is the truth and is not pulled over; pushed is what is written and was not given up. */
