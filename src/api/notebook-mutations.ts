@@ -55,11 +55,23 @@ const UpdateNotebookInput = builder.inputType('UpdateNotebookInput', {
   }),
 })
 
+const StopNotebookInput = builder.inputType('StopNotebookInput', {
+  description: 'The notebook to stop.',
+  fields: (t) => ({
+    notebookId: t.id({ required: true, description: 'Which one.' }),
+    discardUnsaved: t.boolean({
+      description: 'In FAILED or ERROR: gives up what could not be saved, for good; then it is STOPPED.',
+    }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
+  }),
+})
+
 const DeleteNotebookInput = builder.inputType('DeleteNotebookInput', {
   description: 'The notebook to delete.',
   fields: (t) => ({
     notebookId: t.id({ required: true, description: 'Which one.' }),
     force: t.boolean({ description: 'Also one that is not at rest: it is stopped and saved first.' }),
+    discardUnsaved: t.boolean({ description: 'Also one at rest with unsaved data, which is then gone for good.' }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 })
@@ -105,7 +117,7 @@ builder.mutationFields((t) => ({
   stopNotebook: t.field({
     type: NotebookRef,
     description: 'Stops a notebook that is STARTING or RUNNING and saves its files; takes back a restart.',
-    args: { input: t.arg({ type: notebookInput('StopNotebookInput'), required: true, description: 'Which one.' }) },
+    args: { input: t.arg({ type: StopNotebookInput, required: true, description: 'Which one.' }) },
     errors: { types: [...REFUSALS, InvalidStateError], union },
     resolve: (_root, { input }, context) => stopNotebook(context.parts, viewerOf(context), input),
   }),

@@ -66,9 +66,21 @@ const FRESH = {
   oomKilled: null,
 } as const
 
-/** From STARTING or RUNNING; in STOPPING it is accepted and takes back a wished restart. Throws also InvalidStateError. */
-export function stopNotebook(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
-  return wish(parts, viewer, 'stopNotebook', input, (notebook) => {
+export interface StopNotebookInput extends NotebookInput {
+  discardUnsaved?: boolean | null | undefined
+}
+
+/**
+ * From STARTING or RUNNING; in STOPPING it is accepted and takes back a wished restart. With `discardUnsaved` from FAILED or
+ * ERROR: what could not be saved is given up, for good. Throws also InvalidStateError.
+ */
+export function stopNotebook(parts: UseCaseParts, viewer: Viewer, input: StopNotebookInput): Promise<Notebook> {
+  return wish(parts, viewer, 'stopNotebook', input, async (notebook, tx) => {
+    if (input.discardUnsaved) {
+      await assertUnsaved(tx, notebook, 'discarded')
+      await discardUnsaved(tx, notebook)
+      return backToStopping('Discarding what was not saved.')
+    }
     if (isSettled(notebook.state) || notebook.state === 'DELETING')
       throw refusal(notebook, 'stopped', ['STARTING', 'RUNNING', 'STOPPING'])
     // Who wished an end first stays on record, and a wished deletion is not taken back.
@@ -89,20 +101,22 @@ export function restartNotebook(parts: UseCaseParts, viewer: Viewer, input: Note
 
 export interface DeleteNotebookInput extends NotebookInput {
   force?: boolean | null | undefined
+  discardUnsaved?: boolean | null | undefined
 }
 
 /**
- * From a settled state with everything saved; with `force` also from the others, which first stops and saves. A deletion
- * under way is accepted and goes on. Throws also InvalidStateError.
+ * From a settled state with everything saved, or with `discardUnsaved`; with `force` also from the others, which first stops
+ * and saves. A deletion under way is accepted and goes on. Throws also InvalidStateError.
  */
 export function deleteNotebook(parts: UseCaseParts, viewer: Viewer, input: DeleteNotebookInput): Promise<Notebook> {
   return wish(parts, viewer, 'deleteNotebook', input, async (notebook, tx) => {
     if (notebook.state === 'DELETING') return {}
     const set = { desired: 'DELETED', desiredReason: 'USER', restartWished: false } as const
     if (isSettled(notebook.state)) {
-      if (await hasUnsavedData(tx, notebook))
+      if (input.discardUnsaved) await discardUnsaved(tx, notebook)
+      else if (await hasUnsavedData(tx, notebook))
         throw new InvalidStateError(
-          'The notebook has data that is not saved yet; save it with retryNotebookSync first.',
+          'The notebook has data that is not saved yet: save it with retryNotebookSync, or give it up with discardUnsaved.',
           notebook.state,
           SETTLED,
         )
@@ -116,19 +130,37 @@ export function deleteNotebook(parts: UseCaseParts, viewer: Viewer, input: Delet
 /** From FAILED or ERROR with unsaved data: tries to save it again. Throws also InvalidStateError. */
 export function retryNotebookSync(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
   return wish(parts, viewer, 'retryNotebookSync', input, async (notebook, tx) => {
-    if (notebook.state !== 'FAILED' && notebook.state !== 'ERROR')
-      throw refusal(notebook, 'saved again', ['FAILED', 'ERROR'])
-    if (!(await hasUnsavedData(tx, notebook)))
-      throw new InvalidStateError('The notebook has no unsaved data.', notebook.state, ['FAILED', 'ERROR'])
+    await assertUnsaved(tx, notebook, 'saved again')
     await tx.localCopy.updateMany({
       where: { notebookId: notebook.id, written: true },
       data: { saveError: null, saveFault: null },
     })
-    return {
-      to: { state: 'STOPPING', phase: 'SAVING_WORKSPACE', reason: 'USER' },
-      set: { desired: 'STOPPED', desiredReason: 'USER', endState: 'STOPPED', endReason: 'USER', endMessage: null },
-      wake: true,
-    }
+    return backToStopping(null)
+  })
+}
+
+/** To where data is saved and copies are removed; it settles in STOPPED when that is done. */
+function backToStopping(message: string | null): Change {
+  return {
+    to: { state: 'STOPPING', phase: 'SAVING_WORKSPACE', reason: 'USER', message },
+    set: { desired: 'STOPPED', desiredReason: 'USER', endState: 'STOPPED', endReason: 'USER', endMessage: null },
+    wake: true,
+  }
+}
+
+/** Only FAILED and ERROR can have something that is both unsaved and left alone. Throws InvalidStateError. */
+async function assertUnsaved(tx: Transaction, notebook: Notebook, done: string): Promise<void> {
+  const allowed = ['FAILED', 'ERROR'] as const
+  if (notebook.state !== 'FAILED' && notebook.state !== 'ERROR') throw refusal(notebook, done, allowed)
+  if (!(await hasUnsavedData(tx, notebook)))
+    throw new InvalidStateError('The notebook has no unsaved data.', notebook.state, allowed)
+}
+
+/** Marks the copies as holding nothing of worth; the reconciler then removes them. */
+async function discardUnsaved(tx: Transaction, { id }: Notebook): Promise<void> {
+  await tx.localCopy.updateMany({
+    where: { notebookId: id },
+    data: { written: false, writtenSince: null, saveError: null, saveFault: null },
   })
 }
 

@@ -39,6 +39,8 @@ const copy = (written: boolean, changes: object = {}) =>
     data: { notebookId: uuidOf(id), target: 'workspace', nodeId: NODE, engineVolume: 'v', written, ...changes },
   })
 
+const copies = () => w.database.localCopy.findMany({ where: { notebookId: uuidOf(id) } })
+
 const eventTypes = async () =>
   (await w.database.event.findMany({ where: { notebookId: uuidOf(id) }, orderBy: { seq: 'asc' } })).map(
     ({ type, payload }) => ({ type, ...(payload as object) }),
@@ -177,9 +179,38 @@ describe('delete', () => {
     for (const force of [false, true])
       expect(await ask(DELETE, { force })).toMatchObject({
         __typename: 'InvalidStateError',
-        message: 'The notebook has data that is not saved yet; save it with retryNotebookSync first.',
+        message: expect.stringContaining(
+          'not saved yet: save it with retryNotebookSync, or give it up with discardUnsaved',
+        ),
       })
     expect((await row()).state).toBe('STOPPED')
+  })
+
+  test('with unsaved data is accepted when it is given up in so many words', async () => {
+    await w.run(id)
+    await copy(true, { saveError: 'refused', saveFault: 'FAILED' })
+    await w.stop(id)
+    expect(await ask(DELETE, { discardUnsaved: true })).toMatchObject({ state: 'DELETING', phase: 'REMOVING' })
+    expect(await copies()).toMatchObject([{ written: false, saveError: null }])
+  })
+})
+
+describe('giving up what could not be saved', () => {
+  test('takes a FAILED notebook to where its copies are removed', async () => {
+    await w.run(id)
+    await copy(true, { saveError: 'refused', saveFault: 'FAILED' })
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    await w.move(id, 'FAILED', null, 'DATA_ACCESS')
+    expect(await ask(STOP, { discardUnsaved: true })).toMatchObject({ state: 'STOPPING' })
+    expect(await row()).toMatchObject({ desired: 'STOPPED', endState: 'STOPPED' })
+    expect(await copies()).toMatchObject([{ written: false, saveError: null }])
+  })
+
+  test('is refused while it runs, and with nothing unsaved', async () => {
+    await w.run(id)
+    await copy(true)
+    expect((await ask(STOP, { discardUnsaved: true })).message).toContain('it can only be discarded in FAILED or ERROR')
+    expect(await copies()).toMatchObject([{ written: true }])
   })
 })
 

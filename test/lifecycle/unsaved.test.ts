@@ -1,6 +1,8 @@
 /** What cannot be saved is kept, and the ways out of it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { encodeId } from '../../src/domain/ids.ts'
 import { moverThat } from '../../src/engine/fake/programs.ts'
+import { stopNotebook } from '../../src/usecases/notebooks.ts'
 import { isRunning, isSettled, stop, type World, world } from './world.ts'
 
 let w: World
@@ -62,6 +64,20 @@ describe('what cannot be saved is kept', () => {
     await w.until(id, isRunning)
     expect(await w.transitions(id)).toContain('UNSAVED_DATA')
     expect(await w.database.dataSync.count({ where: { direction: 'PULL', volumeId: null } })).toBe(1)
+  })
+
+  test('given up in so many words, it is removed, and the notebook is STOPPED', async () => {
+    w.control()
+    const id = await w.running()
+    w.daemon.programs.mover = refuses('workspace')
+    await w.wish(id, stop)
+    await w.until(id, isSettled)
+    const project = { projectId: w.project.id, role: 'OWNER' } as const
+    const user = await w.database.user.create({ data: { name: 'owner', members: { create: project } } })
+    const viewer = { userId: user.id, name: user.name, tokenId: user.id, expiresAt: new Date() }
+    await stopNotebook(w, viewer, { notebookId: encodeId('Notebook', id), discardUnsaved: true })
+    await w.until(id, ({ state }) => state === 'STOPPED')
+    await w.expectNothingLeft()
   })
 
   test('a copy that was removed from its node is not pushed as an empty one, but stays on record as unsaved', async () => {

@@ -77,6 +77,8 @@ export type DeleteDataStoreInput = {
 
 /** The notebook to delete. */
 export type DeleteNotebookInput = {
+  /** Also one at rest with unsaved data, which is then gone for good. */
+  discardUnsaved?: boolean | null | undefined;
   /** Also one that is not at rest: it is stopped and saved first. */
   force?: boolean | null | undefined;
   /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
@@ -252,8 +254,10 @@ export type StateReason =
   /** A user wished it. */
   | 'USER';
 
-/** Which notebook. */
+/** The notebook to stop. */
 export type StopNotebookInput = {
+  /** In FAILED or ERROR: gives up what could not be saved, for good; then it is STOPPED. */
+  discardUnsaved?: boolean | null | undefined;
   /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
   idempotencyKey?: string | null | undefined;
   /** Which one. */
