@@ -79,8 +79,12 @@ class Demo {
   }
 
   async clean(): Promise<void> {
-    for (const undo of this.#undo.reverse()) await undo()
+    const failed: unknown[] = []
+    for (const undo of this.#undo.reverse()) await undo().catch((error: unknown) => failed.push(error))
     await this.#client.close()
+    if (failed.length === 0) return
+    console.error('Not everything could be cleaned up:', failed[0])
+    process.exitCode = 1
   }
 
   async #project(): Promise<string> {
@@ -192,7 +196,7 @@ try {
   } finally {
     await demo.clean()
   }
-  console.log('All is as it should be.')
+  if (!process.exitCode) console.log('All is as it should be.')
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1

@@ -13,7 +13,7 @@ export interface Settings {
 
 /** Throws an Error with a sentence when no Cahier has run there. */
 export async function readSettings(): Promise<Settings> {
-  const { CAHIER_HOME = '.cahier', PORT = '4000', WORKSPACE_BUCKET = 'notebooks_workspace' } = process.env
+  const { CAHIER_HOME = '.cahier', PORT = '4000' } = process.env
   const home = resolve(CAHIER_HOME)
   const parts = parseEnv(await read(join(home, 'env')))
   const part = (name: string): string => {
@@ -30,7 +30,7 @@ export async function readSettings(): Promise<Settings> {
       accessKey: part('S3_ACCESS_KEY'),
       secretKey: part('S3_SECRET_KEY'),
     },
-    workspaceBucket: WORKSPACE_BUCKET,
+    workspaceBucket: part('WORKSPACE_BUCKET'),
   }
 }
 

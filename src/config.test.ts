@@ -19,6 +19,10 @@ test.each([
   [{ DATABASE_URL: 'mysql://x' }, /^DATABASE_URL: "mysql:\/\/x" is not a URL such as postgresql/],
   [{ DOCKER_HOST: 'nonsense' }, /^DOCKER_HOST: /],
   [{ S3_ENDPOINT: 'http://s3.example.com' }, /^S3_ENDPOINT: needs S3_ACCESS_KEY and S3_SECRET_KEY/],
+  [{ GATEWAY_DOMAIN: 'foo bar' }, /^GATEWAY_DOMAIN: is not a domain/],
+  [{ GATEWAY_DOMAIN: 'https://nb.example.com' }, /^GATEWAY_DOMAIN: is not a domain/],
+  [{ PUBLIC_URL: 'https://cahier.example.com' }, /^GATEWAY_DOMAIN: must be given with a PUBLIC_URL/],
+  [{ ALLOWED_PRIVATE_ADDRESSES: 'here' }, /^ALLOWED_PRIVATE_ADDRESSES\.0: is not a list/],
   [{ ENCRYPTION_KEY: 'short' }, /^ENCRYPTION_KEY: is not 32 bytes/],
 ])('a wrong value gives one sentence that names the variable: %o', (env, sentence) => {
   expect(() => readConfig(env)).toThrow(ConfigError)

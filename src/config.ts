@@ -23,7 +23,13 @@ const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z.coerce.number('is not a port number').int().min(0).max(65535).default(4000),
   PUBLIC_URL: url(['http:', 'https:'], 'http://localhost:4000').optional(),
-  GATEWAY_DOMAIN: z.string().min(1).optional(),
+  GATEWAY_DOMAIN: z
+    .string()
+    .regex(
+      /^[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?$/i,
+      'is not a domain such as notebooks.example.com, with a port where one is needed',
+    )
+    .optional(),
   INSECURE_HTTP: z.literal('1', '"1" is the only value').optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgresql://user:password@host:5432/cahier').optional(),
   DOCKER_HOST: url(['unix:', 'tcp:', 'http:', 'https:'], 'unix:///var/run/docker.sock').optional(),
@@ -40,7 +46,9 @@ const Environment = z.object({
   ALLOWED_PRIVATE_ADDRESSES: z
     .string()
     .transform((list) => list.split(',').map((address) => address.trim()))
-    .pipe(z.array(z.string().regex(/^[^\s:]+:\d+$/, 'is not a list of host:port, separated by commas')))
+    .pipe(
+      z.array(z.string().regex(/^([^\s:]+|\[[0-9a-f:]+\]):\d+$/i, 'is not a list of host:port, separated by commas')),
+    )
     .default([]),
   CATALOGUE: z.string().min(1).optional(),
   LEASE_SECONDS: seconds(5),
@@ -96,6 +104,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (!LOOPBACK.has(value.HOST) && !value.INSECURE_HTTP)
     throw new ConfigError(
       `HOST: listening on ${value.HOST} would send tokens in clear; put a TLS proxy before 127.0.0.1, or set INSECURE_HTTP=1 to accept that.`,
+    )
+  const publicHost = value.PUBLIC_URL && new URL(value.PUBLIC_URL).hostname
+  if (publicHost && !LOOPBACK.has(publicHost) && !value.GATEWAY_DOMAIN)
+    throw new ConfigError(
+      `GATEWAY_DOMAIN: must be given with a PUBLIC_URL, such as notebooks.${publicHost}; each notebook is reached below it.`,
     )
   return {
     home: resolve(value.CAHIER_HOME),

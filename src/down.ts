@@ -18,14 +18,15 @@ const LOOK_EVERY_MS = 500
 
 const say = (line: string): void => console.log(line)
 
-await withoutStackTraces(async () => {
+await withoutStackTraces('Cahier cannot be taken down.', async () => {
   const config = readConfig()
-  if (!existsSync(join(config.home, 'env')))
-    return say(`No Cahier has run in ${config.home}: there is nothing to stop.`)
   if (await endControlPlane(config.home)) say('The control plane has ended.')
-  const foundation = await layFoundation(config, say)
-  await stopNotebooks(config, foundation)
-  await foundation.database.$disconnect()
+  // A start writes that file when all parts are there: before, there can be no notebook.
+  if (existsSync(join(config.home, 'env'))) {
+    const foundation = await layFoundation(config, say)
+    await stopNotebooks(config, foundation)
+    await foundation.database.$disconnect()
+  }
   await stopEmbedded(config.home, say)
   say('Cahier is down.')
 })
@@ -40,8 +41,8 @@ async function stopNotebooks(config: Config, foundation: Foundation): Promise<vo
     leaseSeconds: config.leaseSeconds,
     sweepSeconds: config.sweepSeconds,
   })
-  controller.start()
   await stopAllNotebooks(database)
+  controller.start()
   let said = 0
   for (;;) {
     const left = await countUnsettled(database)

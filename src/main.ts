@@ -28,7 +28,7 @@ import { listen } from './store/listen.ts'
 const say = (line: string): void => console.log(line)
 const clock = systemClock
 
-await withoutStackTraces(async () => {
+await withoutStackTraces('Cahier cannot start.', async () => {
   const config = readConfig()
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }))
   warnOfWorkTree(config.home)

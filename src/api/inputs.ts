@@ -47,5 +47,6 @@ export const VolumeInput = builder.inputType('VolumeInput', {
 })
 
 export const IDEMPOTENCY_KEY = {
-  description: 'A repeat with the same key and input within 24 hours answers the same and does nothing more.',
+  description:
+    'A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then.',
 } as const

@@ -1,6 +1,6 @@
 /** The key of everything that is sealed in the database. Lost, it takes all data stores' credentials with it. */
 import { randomBytes } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../config.ts'
 
@@ -24,12 +24,14 @@ async function readKey(path: string): Promise<Buffer | null> {
 
 async function makeKey(path: string): Promise<Buffer> {
   const key = randomBytes(32)
-  const file = await open(path, 'wx', 0o600)
+  const aside = `${path}.new`
+  const file = await open(aside, 'w', 0o600)
   try {
     await file.writeFile(`${key.toString('base64')}\n`)
     await file.sync()
   } finally {
     await file.close()
   }
+  await rename(aside, path)
   return key
 }

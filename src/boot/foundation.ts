@@ -67,7 +67,7 @@ export async function layFoundation(config: Config, say: (line: string) => void)
   const workspaceBucket = await naming('S3_ENDPOINT', config.objectStore, () =>
     store.ensureBucket(config.workspaceBucket),
   )
-  await writeEnvFile(config.home, { databaseUrl, dockerHost, objectStore: address })
+  await writeEnvFile(config.home, { databaseUrl, dockerHost, objectStore: address, workspaceBucket })
   return {
     database,
     databaseUrl,

@@ -1,4 +1,4 @@
-/** A start that is refused says why in one sentence; only what nobody foresaw shows where it happened. */
+/** A command that is refused says why in one sentence; only what nobody foresaw shows where it happened. */
 import { ConfigError } from '../config.ts'
 import { PlatformStoreError } from '../data/platform-store.ts'
 import { CatalogueError } from '../domain/catalogue.ts'
@@ -7,7 +7,7 @@ import { EngineUnavailableError, ImageError } from '../engine/port.ts'
 import { PackagesError } from '../host/apt.ts'
 import { MigrationError } from '../store/migrate.ts'
 
-/** Errors whose message is made for the person who starts Cahier. */
+/** Errors whose message is made for the person who runs Cahier. */
 const SENTENCES = [
   ConfigError,
   CatalogueError,
@@ -19,13 +19,13 @@ const SENTENCES = [
   PlatformStoreError,
 ]
 
-/** Runs the start; when it fails, says why on stderr and ends the process with code 1. */
-export async function withoutStackTraces(start: () => Promise<void>): Promise<void> {
+/** Runs the command; when it fails, says `what` could not be done and why on stderr, and ends the process with code 1. */
+export async function withoutStackTraces(what: string, command: () => Promise<void>): Promise<void> {
   try {
-    await start()
+    await command()
   } catch (error) {
     const isSentence = SENTENCES.some((kind) => error instanceof kind)
-    console.error('Cahier cannot start.', isSentence || isPortTaken(error) ? (error as Error).message : error)
+    console.error(what, isSentence || isPortTaken(error) ? (error as Error).message : error)
     process.exit(1)
   }
 }

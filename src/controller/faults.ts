@@ -4,7 +4,7 @@
  * state, and on the way down it is waited for: nothing is given up that may hold data.
  */
 import type { Logger } from 'pino'
-import { PHASE_BUDGET_SECONDS, type Reason, retryDelay, STALL_SECONDS } from '../domain/lifecycle.ts'
+import { type Reason, retryDelay } from '../domain/lifecycle.ts'
 import { EngineUnavailableError, ImageError } from '../engine/port.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
 import type { Change } from '../store/notebooks.ts'
@@ -29,18 +29,18 @@ export function faultOf(error: unknown, notebookId: string, step: string, log: L
   return { reason: 'PLATFORM', message: 'Something went wrong on our side.', final: false }
 }
 
-/** The change that a fault makes. `random` is in [0, 1). */
-export function afterFault(notebook: Notebook, fault: Fault, at: Date, random: number): Change {
+/** The change that a fault makes. `tooLong`: the phase has had its time; `random` is in [0, 1). */
+export function afterFault(notebook: Notebook, fault: Fault, at: Date, tooLong: boolean, random: number): Change {
   const attempts = notebook.attempts + 1
   const retryAt = new Date(at.getTime() + retryDelay(attempts, random))
   const retry = { attempts, retryAt }
   const message = `${fault.message} Trying again (${attempts}).`
   switch (notebook.state) {
     case 'STARTING':
-      if (fault.final || isOverBudget(notebook, at)) return failStart(notebook, 'ERROR', fault.reason, fault.message)
+      if (fault.final || tooLong) return failStart(notebook, 'ERROR', fault.reason, fault.message)
       return { to: { state: 'STARTING', phase: notebook.phase, message }, set: retry }
     case 'DELETING':
-      if (isOverBudget(notebook, at))
+      if (tooLong)
         return {
           to: { state: 'ERROR', phase: null, reason: fault.reason, message: fault.message },
           set: { desired: 'STOPPED' },
@@ -53,11 +53,6 @@ export function afterFault(notebook: Notebook, fault: Fault, at: Date, random: n
     default:
       return { set: retry }
   }
-}
-
-function isOverBudget({ phase, phaseStartedAt }: Notebook, at: Date): boolean {
-  const budget = phase && (PHASE_BUDGET_SECONDS[phase] ?? STALL_SECONDS.data)
-  return budget !== null && phase !== 'QUEUED' && at.getTime() - phaseStartedAt.getTime() > budget * 1000
 }
 
 function unreachable({ message }: Fault) {

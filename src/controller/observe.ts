@@ -1,9 +1,10 @@
 /** Looks at a notebook: its rows, and what the engine says of each container on record. */
 import { SAVE_RETRY_FOR_SECONDS, SAVE_RETRY_SECONDS } from '../domain/lifecycle.ts'
 import type { SeenContainer, View } from '../domain/next-step.ts'
-import { type ContainerEngine, type ContainerStatus, EngineUnavailableError } from '../engine/port.ts'
+import type { ContainerEngine, ContainerStatus } from '../engine/port.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
+import { PassingFaultError } from './steps/context.ts'
 
 const WITH_ALL = {
   volumes: { orderBy: { index: 'asc' }, include: { dataStore: true } },
@@ -21,7 +22,7 @@ export interface Observation {
   view: View
 }
 
-/** Null when the notebook is deleted. Throws EngineUnavailableError when it, or a container of it, cannot be looked at. */
+/** Null when the notebook is deleted. Throws EngineUnavailableError or PassingFaultError when a container cannot be looked at. */
 export async function observe(
   database: Database,
   engine: ContainerEngine,
@@ -39,15 +40,10 @@ export async function observe(
   return { notebook, statuses, view: viewOf(notebook, statuses, time.now) }
 }
 
-/**
- * What lies on another node cannot be seen from here, and must not be taken for gone: with another engine connected, its
- * containers would look lost and its files empty. Copies without anything of their own do not bind a notebook to a node.
- */
-function assertHere({ containers, localCopies }: NotebookRecord, nodeId: string): void {
-  const elsewhere = [...containers, ...localCopies.filter(({ written }) => written)].find(
-    (each) => each.nodeId !== nodeId,
-  )
-  if (elsewhere) throw new EngineUnavailableError(`Node ${elsewhere.nodeId}, which holds it, is not connected.`)
+/** A container on another node cannot be seen from here, and must not be taken for gone because another engine is connected. */
+function assertHere({ containers }: NotebookRecord, nodeId: string): void {
+  const elsewhere = containers.find((container) => container.nodeId !== nodeId)
+  if (elsewhere) throw new PassingFaultError(`Node ${elsewhere.nodeId}, on which it runs, is not connected.`)
 }
 
 function viewOf(notebook: NotebookRecord, statuses: Observation['statuses'], now: Date): View {

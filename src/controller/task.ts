@@ -9,6 +9,7 @@ import { changeNotebook, LeaseLostError } from '../store/notebooks.ts'
 import { afterFault, faultOf } from './faults.ts'
 import { type Observation, observe } from './observe.ts'
 import type { ControllerParts } from './parts.ts'
+import { hasHadItsTime } from './patience.ts'
 import { perform } from './perform.ts'
 import { StepContext } from './steps/context.ts'
 
@@ -95,8 +96,8 @@ export class Task {
     const { database, log, clock } = this.#parts
     const { notebookId, lease } = this.#claim
     const fault = faultOf(error, notebookId, step, log)
-    const after = await changeNotebook(database, notebookId, lease, (notebook, _, at) =>
-      afterFault(notebook, fault, at, clock.random()),
+    const after = await changeNotebook(database, notebookId, lease, async (notebook, tx, at) =>
+      afterFault(notebook, fault, at, await hasHadItsTime(tx, notebook, at), clock.random()),
     )
     const isWoken = this.#wakes !== null && this.#wakes !== after.wakes
     this.#wakes = after.wakes

@@ -68,18 +68,39 @@ function speed(startedAt: Date | null, now: Date, { bytesDone, bytesTotal }: Cou
   return { bytesPerSecond, eta: left === null ? null : new Date(now.getTime() + left * 1000) }
 }
 
-/** Rewrites the sync's row, under the lease. Not an event: subscribers look at the rows while a sync runs. */
+/**
+ * Rewrites the sync's row, under the lease. Not an event: subscribers look at the rows while a sync runs. Reports that are
+ * behind the row are passed over: who follows a mover again hears them all from the start. `moved`: it is ahead of the last.
+ */
 export async function writeProgress(
   database: Database,
   sync: DataSync,
   lease: Lease,
   now: Date,
   line: ProgressLine,
+  moved: boolean,
 ): Promise<void> {
   await database.dataSync.updateMany({
-    where: { id: sync.id, state: 'RUNNING', notebook: { leaseOwner: lease.owner, leaseEpoch: lease.epoch } },
-    data: { ...countersOf(line), ...speed(sync.startedAt, now, line), revision: { increment: 1 } },
+    where: {
+      id: sync.id,
+      state: 'RUNNING',
+      bytesDone: { lte: line.bytesDone },
+      filesDone: { lte: line.filesDone },
+      notebook: { leaseOwner: lease.owner, leaseEpoch: lease.epoch },
+    },
+    data: {
+      ...countersOf(line),
+      ...speed(sync.startedAt, now, line),
+      ...(moved && { progressedAt: now }),
+      revision: { increment: 1 },
+    },
   })
+}
+
+/** When the notebook's syncs last moved anything; null: never. */
+export async function lastProgressAt(tx: Transaction, notebookId: string): Promise<Date | null> {
+  const { _max: last } = await tx.dataSync.aggregate({ where: { notebookId }, _max: { progressedAt: true } })
+  return last.progressedAt
 }
 
 /** Puts the outcome on record and answers the events of it: the sync's last report, and what the user should know. */

@@ -102,6 +102,13 @@ test('a container whose end is in the books is removed before anything else', ()
   expect(step).toEqual({ name: 'removeContainer', container: 'c' })
 })
 
+test('a try that failed is cleared away at once, so that a stop finds nothing to wait for', () => {
+  const failed = mover('PULL', 'ended')
+  const waiting = view({ phase: 'PULLING_DATA', desired: 'STOPPED', retryAt: later })
+  expect(nextStep({ ...waiting, containers: [{ ...failed, settled: true }] }).name).toBe('removeContainer')
+  expect(nextStep(waiting)).toMatchObject({ name: 'leave' })
+})
+
 test('a failed try waits for its time', () => {
   expect(nextStep(view({ phase: 'ALLOCATING', retryAt: later }))).toEqual({ name: 'rest', until: later })
 })

@@ -70,7 +70,8 @@ export type Step =
 
 export function nextStep(view: View): Step {
   const settled = view.containers.find((container) => container.settled)
-  const step: Step = settled ? { name: 'removeContainer', container: settled.id } : stepOf(view)
+  if (settled) return { name: 'removeContainer', container: settled.id }
+  const step = stepOf(view)
   // A failed try waits for its time; a departure does not.
   const waits = view.retryAt !== null && view.retryAt > view.now && step.name !== 'leave'
   return waits ? { name: 'rest', until: view.retryAt } : step

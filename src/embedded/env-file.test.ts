@@ -23,6 +23,7 @@ const addresses = {
     accessKey: 'key',
     secretKey: 'se#cret "x" `y`',
   },
+  workspaceBucket: 'notebooks_workspace',
 }
 
 const variables = {
@@ -32,6 +33,7 @@ const variables = {
   S3_REGION: 'us-east-1',
   S3_ACCESS_KEY: 'key',
   S3_SECRET_KEY: 'se#cret "x" `y`',
+  WORKSPACE_BUCKET: 'notebooks_workspace',
 }
 
 test('dotenv readers and the shell find the same values', async () => {

@@ -11,12 +11,13 @@ export interface PartAddresses {
   databaseUrl: string
   dockerHost: string
   objectStore: ObjectStoreAddress
+  workspaceBucket: string
 }
 
 /** Answers the file's path. */
 export async function writeEnvFile(
   home: string,
-  { databaseUrl, dockerHost, objectStore }: PartAddresses,
+  { databaseUrl, dockerHost, objectStore, workspaceBucket }: PartAddresses,
 ): Promise<string> {
   const variables = {
     DATABASE_URL: databaseUrl,
@@ -25,6 +26,7 @@ export async function writeEnvFile(
     S3_REGION: objectStore.region,
     S3_ACCESS_KEY: objectStore.accessKey,
     S3_SECRET_KEY: objectStore.secretKey,
+    WORKSPACE_BUCKET: workspaceBucket,
   }
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}\n`)
   const file = join(home, 'env')

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Editor } from '../domain/catalogue.ts'
 import type { Admission } from './admission.ts'
 import { type Answer, wantsPage } from './answer.ts'
-import { type Address, type GatewayDomain, isOwnRequest, localUrl, splitUrl } from './origin.ts'
+import { type Address, followsLink, type GatewayDomain, isOwnRequest, localUrl, splitUrl } from './origin.ts'
 import * as pages from './pages.ts'
 import type { Target } from './routes.ts'
 import { signInUrl } from './sign-in.ts'
@@ -60,6 +60,9 @@ export class Entrance {
 
   #beginSession(req: IncomingMessage, address: Address, query: URLSearchParams): Answer {
     const to = localUrl(query.get('to'), this.#domain.originOf(address))
+    // Another page may not sign its visitor in by an image or a script: what they did here would be somebody else's.
+    const isMeant = isOwnRequest(req, this.#domain.originOf(address)) || followsLink(req)
+    if (!isMeant) return pages.foreignOrigin()
     const cookie = req.method === 'GET' ? this.#admission.redeem(address, query.get('code') ?? '') : null
     // A code that was used or is too old may be a page that was loaded again; whoever has a session is let in with it.
     return pages.redirect(to, cookie ? { 'Set-Cookie': cookie } : {})

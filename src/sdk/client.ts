@@ -68,7 +68,9 @@ export interface Client {
 }
 
 export function createClient(options: ClientOptions): Client {
-  const { token, fetch: send = fetch } = options
+  const { fetch: send = fetch } = options
+  // A token read from a file ends in a line break, which a header would lose and a socket would not.
+  const token = options.token.trim()
   const endpoint = new URL('/graphql', options.url)
   const authorization = `Bearer ${token}`
   const socket = createSocket({
@@ -144,6 +146,7 @@ export function createClient(options: ClientOptions): Client {
     async waitFor(notebookId, state, signal) {
       const notebook = await find(notebookId, signal)
       if (notebook.state === state) return notebook
+      if (RESTS.has(notebook.state)) throw await ended(notebookId, notebook.state, signal)
       for await (const now of states(notebook, signal)) {
         if (now === state) return find(notebookId, signal)
         if (RESTS.has(now)) throw await ended(notebookId, now, signal)
@@ -153,6 +156,7 @@ export function createClient(options: ClientOptions): Client {
     async waitUntilDeleted(notebookId, signal) {
       const notebook = await look(notebookId, signal)
       if (!notebook) return
+      if (FAILURES.has(notebook.state)) throw await ended(notebookId, notebook.state, signal)
       for await (const now of states(notebook, signal))
         if (FAILURES.has(now)) throw await ended(notebookId, now, signal)
     },

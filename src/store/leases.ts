@@ -38,7 +38,9 @@ export async function renewLeases(
 ): Promise<Set<string>> {
   const rows = await database.$queryRaw<{ id: string }[]>`
     UPDATE "Notebook" SET "leaseUntil" = now() + make_interval(secs => ${leaseSeconds}::double precision)
-    WHERE "leaseOwner" = ${owner}::uuid AND "id" = ANY(${notebookIds}::uuid[]) RETURNING "id"`
+    WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "leaseOwner" = ${owner}::uuid AND "id" = ANY(${notebookIds}::uuid[])
+                   ORDER BY "id" FOR UPDATE)
+    RETURNING "id"`
   return new Set(rows.map(({ id }) => id))
 }
 

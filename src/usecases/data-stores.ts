@@ -40,7 +40,7 @@ export async function createDataStore(
         id,
         projectId,
         name,
-        endpoint: endpoint.replace(/\/+$/, ''),
+        endpoint: new URL(endpoint).href.replace(/\/+$/, ''),
         region,
         pathStyle: input.pathStyle ?? true,
         credentials: sealCredentials(vault, id, { accessKeyId, secretAccessKey }),
@@ -64,6 +64,7 @@ function check({ name, endpoint, region, accessKeyId, secretAccessKey }: CreateD
 
 /** Whether the address may be dialled is judged where the connection is made. */
 function endpointProblem(endpoint: string): string | null {
+  if (!/^[\x21-\x7e]{1,2048}$/.test(endpoint)) return 'must be 1 to 2,048 printable characters without blanks.'
   const url = URL.parse(endpoint)
   if (!url || !['http:', 'https:'].includes(url.protocol)) return 'must be an address such as https://s3.example.com.'
   if (url.username || url.password) return 'must not hold a user name or password.'

@@ -66,6 +66,24 @@ describe('what cannot be saved is kept', () => {
     expect(await w.database.dataSync.count({ where: { direction: 'PULL', volumeId: null } })).toBe(1)
   })
 
+  test('only a volume unsaved, a start that is called off before its container goes back to saving it', async () => {
+    w.control()
+    const id = await w.running(['RW'])
+    const volume = await w.database.volume.findFirstOrThrow({ where: { notebookId: id } })
+    w.daemon.programs.mover = refuses(volume.id)
+    await w.wish(id, stop)
+    await w.until(id, isSettled)
+    w.daemon.programs.mover = moverThat((_, { direction }) =>
+      direction === 'pull' ? Promise.withResolvers<object>().promise : {},
+    )
+    await w.database.localCopy.updateMany({ data: { saveError: null } })
+    await w.start(id)
+    await w.until(id, async () => (await w.database.dataSync.count({ where: { state: 'RUNNING' } })) > 0)
+    await w.wish(id, stop)
+    await w.until(id, ({ state }) => state === 'STOPPED')
+    await w.expectNothingLeft()
+  })
+
   test('given up in so many words, it is removed, and the notebook is STOPPED', async () => {
     w.control()
     const id = await w.running()

@@ -75,6 +75,17 @@ test('a restart replaces the container without any data copy; a new run begins',
   ])
 })
 
+test('a restart that is taken back by a stop ends as a stop', async () => {
+  w.control()
+  const id = await w.running()
+  const hold = w.daemon.faults.hold('stop')
+  await w.wish(id, { restartWished: true })
+  await hold.reached
+  await w.wish(id, { ...stop, restartWished: false })
+  hold.release()
+  expect(await w.until(id, isSettled)).toMatchObject({ state: 'STOPPED', reason: 'USER', message: 'Stopped as asked.' })
+})
+
 test('a forced deletion stops, saves, and then deletes; its last event says so', async () => {
   w.control()
   const id = await w.running()

@@ -251,6 +251,7 @@ CREATE TABLE "DataSync" (
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "startedAt" TIMESTAMPTZ(3),
     "endedAt" TIMESTAMPTZ(3),
+    "progressedAt" TIMESTAMPTZ(3),
     "revision" INTEGER NOT NULL DEFAULT 0,
 
     CONSTRAINT "DataSync_pkey" PRIMARY KEY ("id")

@@ -1,4 +1,5 @@
 /** QUEUED and ALLOCATING: units are reserved on a node in one transaction; from then on they are the notebook's. */
+import type { Notebook } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
 import { wakeQueue } from '../../store/leases.ts'
 import { engineVolumeName } from './containers.ts'
@@ -15,13 +16,13 @@ export async function reserveNode(context: StepContext): Promise<void> {
   const { parts, notebook } = context
   const nodeId = parts.engine.nodeId
   const after = await context.change(async (row, tx, at) => {
-    const fits = !(await hasElder(tx, row)) && (await hasRoom(context, tx))
-    if (!fits)
+    const obstacle = await obstacleTo(context, tx, row)
+    if (obstacle)
       return {
-        to: { state: 'STARTING', phase: 'QUEUED', message: 'Waiting until enough of the node is free.' },
+        to: { state: 'STARTING', phase: 'QUEUED', message: obstacle },
         set: { retryAt: new Date(at.getTime() + QUEUE_POLL_MS) },
       }
-    // Copies on another node hold nothing of their own, or the notebook would not be here.
+    // Copies on another node hold nothing of their own, or there would be an obstacle.
     await tx.localCopy.deleteMany({ where: { notebookId: notebook.id, nodeId: { not: nodeId } } })
     await tx.localCopy.createMany({
       data: ['workspace', ...notebook.volumes.map(({ id }) => id)].map((target) => ({
@@ -35,6 +36,15 @@ export async function reserveNode(context: StepContext): Promise<void> {
     return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId } }
   })
   if (after.nodeId) await wakeQueue(parts.database)
+}
+
+/** A sentence for people; null: nothing stands in the way. */
+async function obstacleTo(context: StepContext, tx: Transaction, row: Notebook): Promise<string | null> {
+  const nodeId = context.parts.engine.nodeId
+  const bound = context.notebook.localCopies.find((copy) => copy.written && copy.nodeId !== nodeId)
+  if (bound) return `Waiting for node ${bound.nodeId}, which holds files that are not saved yet.`
+  const fits = !(await hasElder(tx, row)) && (await hasRoom(context, tx))
+  return fits ? null : 'Waiting until enough of the node is free.'
 }
 
 async function hasElder(tx: Transaction, notebook: { id: string; projectId: string; phaseStartedAt: Date }) {

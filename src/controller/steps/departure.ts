@@ -43,12 +43,13 @@ function wishAfterEnd(notebook: Notebook): Notebook['desired'] {
 
 /** Leaves STARTING or RUNNING. The transaction that leaves RUNNING closes the billing period. */
 export async function leave(context: StepContext, because: Departure, containerId: string | null): Promise<void> {
-  const status = containerId ? (context.observation.statuses.get(containerId) ?? null) : null
+  const status = containerId ? witnessedEnd(context, containerId) : null
   const logTail =
     containerId && because === 'ENDED' ? await context.parts.engine.logTail(containerId, LOG_TAIL_LINES) : null
   await context.change(async (notebook, tx, at) => {
     const restarts = because === 'RESTART' || (because === 'RUN_LIMIT' && notebook.autoRestart)
     const ending = endingOf(notebook, because, status)
+    const noEnding = { endState: null, endReason: null, endMessage: null }
     if (notebook.state === 'RUNNING') {
       await closePeriod(tx, notebook, because === 'ENDED' ? { status } : null, at)
       await ring(tx, 'cahier_routes', notebook.id)
@@ -56,7 +57,7 @@ export async function leave(context: StepContext, because: Departure, containerI
     return {
       to: { state: 'STOPPING', phase: 'STOPPING_CONTAINER', reason: ending.endReason, message: ending.endMessage },
       set: {
-        ...ending,
+        ...(restarts ? noEnding : ending),
         restartWished: restarts,
         desired: restarts ? notebook.desired : wishAfterEnd(notebook),
         stopsAt: null,
@@ -68,6 +69,21 @@ export async function leave(context: StepContext, because: Departure, containerI
       },
     }
   })
+}
+
+/** After a crash of the engine a container's end is the engine's next boot, with this code. */
+const ENGINE_CRASH_CODE = 255
+
+/**
+ * What the engine says of a container that ended, unless it was down itself at the time: then its word on when and why is
+ * worth nothing, and the container counts as lost. It was down if it kept silent for longer than two sweeps before.
+ */
+function witnessedEnd({ observation, notebook, parts }: StepContext, containerId: string): ContainerStatus | null {
+  const status = observation.statuses.get(containerId) ?? null
+  if (status?.exitCode !== ENGINE_CRASH_CODE || !status.finishedAt) return status
+  const seen = notebook.containers.find(({ id }) => id === containerId)?.lastSeenAliveAt
+  const silence = seen ? status.finishedAt.getTime() - seen.getTime() : 0
+  return silence > 2 * parts.sweepSeconds * 1000 ? null : status
 }
 
 function endingOf(notebook: Notebook, because: Departure, status: ContainerStatus | null): Ending {
@@ -85,7 +101,11 @@ function endingOf(notebook: Notebook, because: Departure, status: ContainerStatu
 
 function endingOfContainer(status: ContainerStatus | null): Ending {
   if (!status)
-    return { endState: 'FAILED', endReason: 'CONTAINER_LOST', endMessage: 'The container was removed from outside.' }
+    return {
+      endState: 'FAILED',
+      endReason: 'CONTAINER_LOST',
+      endMessage: 'The container was lost: removed from outside, or with its engine.',
+    }
   if (status.exitCode === 0)
     return { endState: 'STOPPED', endReason: 'EXITED', endMessage: 'The notebook ended by itself.' }
   return status.oomKilled
@@ -107,13 +127,15 @@ export async function freeCompute(context: StepContext): Promise<void> {
     const cancelled = await cancelSyncs(tx, notebook.id, at)
     if (notebook.restartWished && notebook.desired === 'RUNNING')
       return {
-        to: { state: 'STARTING', phase: 'ALLOCATING', reason: notebook.endReason, message: notebook.endMessage },
-        set: { restartWished: false, endState: null, endReason: null, endMessage: null },
+        to: { state: 'STARTING', phase: 'ALLOCATING', reason: notebook.reason, message: notebook.message },
+        set: { restartWished: false },
         events: cancelled,
       }
+    // A restart that was taken back has no ending yet: it is the wish to stop.
+    const ending = notebook.endState ? null : endingOf(notebook, 'WISH', null)
     return {
-      ...(await nextAfterCompute(tx, notebook)),
-      set: { heldMilliCpus: 0, heldMemoryBytes: 0n, heldGpus: 0, nodeId: null, restartWished: false },
+      ...(await nextAfterCompute(tx, { ...notebook, ...ending })),
+      set: { ...ending, heldMilliCpus: 0, heldMemoryBytes: 0n, heldGpus: 0, nodeId: null, restartWished: false },
       events: cancelled,
     }
   })

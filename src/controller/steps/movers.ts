@@ -12,6 +12,7 @@ import type { Container, DataSync, LocalCopy } from '../../generated/prisma/clie
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
 import { createContainer, engineVolumeName } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
+import { missingCopies } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
 
 const NOTEBOOK_USER = '42420:42420'
@@ -54,18 +55,18 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
 }
 
 /**
- * A copy whose volume is gone from the engine must not be pushed as an empty one. It stays on record as unsaved. Answers
- * whether there was one.
+ * A copy that is not on this node must not be pushed as an empty one. It stays on record as unsaved. Answers whether there
+ * was one.
  */
 async function giveUpLostCopies(context: StepContext, targets: readonly LocalCopy[]): Promise<boolean> {
-  const there = await Promise.all(targets.map(({ engineVolume }) => context.parts.engine.volumeIsThere(engineVolume)))
-  const lost = targets.filter((_, index) => !there[index]).map(({ target }) => target)
+  const lost = await missingCopies(context.parts.engine, targets)
   if (lost.length === 0) return false
   await context.change(async (_, tx) => {
-    await tx.localCopy.updateMany({
-      where: { notebookId: context.notebook.id, target: { in: lost } },
-      data: { saveError: 'A local copy was removed from its node before it was saved.', saveFault: 'ERROR' },
-    })
+    for (const { target, problem } of lost)
+      await tx.localCopy.update({
+        where: { notebookId_target: { notebookId: context.notebook.id, target } },
+        data: { saveError: problem, saveFault: 'ERROR' },
+      })
     return {}
   })
   return true
@@ -110,14 +111,19 @@ export async function followMover(context: StepContext, containerId: string): Pr
   const syncs = new Map((await syncsOf(context, operation)).map((sync) => [targetOf(sync), sync]))
   const stall = new AbortController()
   let watchdog = watch(stall)
+  const moved = new Map<string, number>()
   try {
     for await (const text of parts.engine.lines(containerId, AbortSignal.any([context.signal, stall.signal]))) {
       const line = parseProgress(text)
       const sync = line && syncs.get(line.target)
       if (!line || !sync || line.operation !== operation) continue
-      clearTimeout(watchdog)
-      watchdog = watch(stall)
-      await writeProgress(parts.database, sync, lease, parts.clock.now(), line)
+      const isAhead = line.bytesDone + line.filesDone > (moved.get(line.target) ?? 0)
+      moved.set(line.target, line.bytesDone + line.filesDone)
+      if (isAhead) {
+        clearTimeout(watchdog)
+        watchdog = watch(stall)
+      }
+      await writeProgress(parts.database, sync, lease, parts.clock.now(), line, isAhead)
     }
   } finally {
     clearTimeout(watchdog)

@@ -3,13 +3,14 @@
 import { openEnvironment } from '../../data/environment.ts'
 import type { Catalogue, Editor, Flavor } from '../../domain/catalogue.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
-import { PHASE_BUDGET_SECONDS, RUN_LIMIT_SECONDS } from '../../domain/lifecycle.ts'
-import type { VolumeMount } from '../../engine/port.ts'
+import { PHASE_BUDGET_SECONDS, RUN_LIMIT_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
+import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
 import { ring } from '../../store/database.ts'
 import { openPeriod } from '../billing.ts'
 import { editorAnswers } from '../probe.ts'
 import { createContainer } from './containers.ts'
 import { PhaseFailedError, type StepContext } from './context.ts'
+import { missingCopies } from './local-copies.ts'
 
 const NOTEBOOK_USER = '42420:42420'
 const PROBE_EVERY_MS = 100
@@ -17,14 +18,34 @@ const IMAGE_REPORT_EVERY_MS = 1000
 
 /** Has the image built or pulled where it is missing, and says how far it is, once a second at most. */
 export async function provideImage(context: StepContext): Promise<void> {
-  const { parts, notebook, signal } = context
+  const { parts, notebook } = context
   const image = imageOf(parts.catalogue, notebook)
-  if (!(await parts.engine.imageIsThere(image))) {
-    const report = reporter(context)
-    await parts.engine.provideImage(image, ({ message }) => report.say(message), signal)
-    await report.done()
-  }
+  if (!(await parts.engine.imageIsThere(image))) await makeImage(context, image)
   await context.change(() => ({ to: { state: 'STARTING', phase: 'STARTING_CONTAINER' } }))
+}
+
+/** Gives up after 5 min without a sign of life, or 30 min in all. */
+async function makeImage(context: StepContext, image: string): Promise<void> {
+  const { engine } = context.parts
+  const tooLong = new AbortController()
+  const give = (seconds: number, sentence: string) =>
+    setTimeout(() => tooLong.abort(new PhaseFailedError(sentence)), seconds * 1000)
+  const total = give(PHASE_BUDGET_SECONDS.PULLING_IMAGE ?? 0, 'The image could not be made in its time.')
+  const silence = () => give(STALL_SECONDS.image, 'The image made no progress any more.')
+  let stall = silence()
+  const report = reporter(context)
+  try {
+    const onProgress = ({ message }: ImageProgress) => {
+      clearTimeout(stall)
+      stall = silence()
+      report.say(message)
+    }
+    await engine.provideImage(image, onProgress, AbortSignal.any([context.signal, tooLong.signal]))
+    await report.done()
+  } finally {
+    clearTimeout(total)
+    clearTimeout(stall)
+  }
 }
 
 /** Writes the newest message of many, one write at a time; a write that fails shows in `done`. */
@@ -47,6 +68,8 @@ function reporter(context: StepContext) {
 
 export async function createNotebook(context: StepContext): Promise<void> {
   const { parts, notebook } = context
+  const [missing] = await missingCopies(parts.engine, notebook.localCopies)
+  if (missing) throw new PhaseFailedError(missing.problem)
   const flavor = flavorOf(parts.catalogue, notebook)
   await createContainer(
     context,
@@ -114,10 +137,12 @@ export async function awaitEditor(context: StepContext, containerId: string): Pr
   const record = notebook.containers.find(({ id }) => id === containerId)
   if (!record) throw new Error(`Container ${containerId} is not on record`)
   const { readyPath } = editorOf(parts.catalogue, notebook)
-  const deadline = notebook.phaseStartedAt.getTime() + (PHASE_BUDGET_SECONDS.STARTING_CONTAINER ?? 0) * 1000
+  const budgetMs = (PHASE_BUDGET_SECONDS.STARTING_CONTAINER ?? 0) * 1000
   for (;;) {
     const status = await parts.engine.inspect(containerId)
     if (status?.state !== 'running') return
+    // From the container's start: a time without a control plane is not the editor's.
+    const deadline = (status.startedAt ?? notebook.phaseStartedAt).getTime() + budgetMs
     const { address } = status
     if (address && (await editorAnswers(address, readyPath, signal))) return enterRunning(context, record, address)
     if (parts.clock.now().getTime() > deadline)

@@ -5,11 +5,11 @@
  */
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
-import { STALL_SECONDS } from '../../domain/lifecycle.ts'
 import type { Container, DataSync, Notebook } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
+import { hasHadItsTime } from '../patience.ts'
 import type { StepContext } from './context.ts'
 import { failStart } from './departure.ts'
 
@@ -34,7 +34,9 @@ export async function recordOutcome(
   syncs: readonly DataSync[],
   results: ReadonlyMap<DataSync, TargetResult | null>,
 ): Promise<string | null> {
-  const failures = syncs.flatMap((sync) => failureOf(context, sync, results.get(sync) ?? null))
+  const { parts, observation } = context
+  const tooLong = await hasHadItsTime(parts.database, context.notebook, observation.view.now)
+  const failures = syncs.flatMap((sync) => failureOf(context, sync, results.get(sync) ?? null, tooLong))
   await context.change(async (notebook, tx, at) => {
     const events: NotebookEvent[] = []
     for (const sync of syncs) {
@@ -50,11 +52,10 @@ export async function recordOutcome(
   return failures.find(({ final }) => !final)?.message ?? null
 }
 
-function failureOf(context: StepContext, sync: DataSync, result: TargetResult | null): Failure[] {
+function failureOf(context: StepContext, sync: DataSync, result: TargetResult | null, tooLong: boolean): Failure[] {
   if (result?.state === 'done') return []
   const volume = context.notebook.volumes.find(({ id }) => id === sync.volumeId)
   const name = volume ? `Volume ${volume.mountPath}` : 'The workspace'
-  const tooLong = hasHadItsTime(context)
   return [
     {
       target: targetOf(sync),
@@ -63,10 +64,6 @@ function failureOf(context: StepContext, sync: DataSync, result: TargetResult | 
       final: result?.error?.kind === 'data' || tooLong,
     },
   ]
-}
-
-function hasHadItsTime({ notebook, observation }: StepContext): boolean {
-  return observation.view.now.getTime() - notebook.phaseStartedAt.getTime() > STALL_SECONDS.data * 1000
 }
 
 /** The mover was cut off before this target had a result. */

@@ -13,10 +13,10 @@ export async function pushVolumes(context: StepContext): Promise<void> {
 export async function removeLocalCopies(context: StepContext): Promise<void> {
   const { notebook, parts } = context
   const safe = notebook.localCopies.filter(({ written }) => !written)
-  const engine = await context.engineUnderLease()
-  for (const { engineVolume } of safe) await engine.removeVolume(engineVolume)
-  if (safe.length === notebook.localCopies.length)
-    await engine.removeVolume(engineVolumeName(parts.installation, notebook.id, 'side'))
+  const here = safe.filter(({ nodeId }) => nodeId === parts.engine.nodeId).map(({ engineVolume }) => engineVolume)
+  if (safe.length === notebook.localCopies.length) here.push(engineVolumeName(parts.installation, notebook.id, 'side'))
+  // Names are the same in every generation, so the lease is looked at before each.
+  for (const volume of here) await (await context.engineUnderLease()).removeVolume(volume)
   await context.change(async (_, tx) => {
     await tx.localCopy.deleteMany({
       where: { notebookId: notebook.id, target: { in: safe.map(({ target }) => target) }, written: false },

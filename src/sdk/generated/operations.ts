@@ -45,7 +45,7 @@ export type CreateNotebookInput = {
   framework: string;
   /** The newest that has the editor unless given. */
   frameworkVersion?: string | null | undefined;
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** At most 10. */
   labels?: Array<LabelInput> | null | undefined;
@@ -81,7 +81,7 @@ export type DeleteNotebookInput = {
   discardUnsaved?: boolean | null | undefined;
   /** Also one that is not at rest: it is stopped and saved first. */
   force?: boolean | null | undefined;
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** Which one. */
   notebookId: string;
@@ -205,7 +205,7 @@ export type PeriodEndSource =
 
 /** Which notebook. */
 export type RestartNotebookInput = {
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** Which one. */
   notebookId: string;
@@ -213,7 +213,7 @@ export type RestartNotebookInput = {
 
 /** Which notebook. */
 export type RetryNotebookSyncInput = {
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** Which one. */
   notebookId: string;
@@ -221,7 +221,7 @@ export type RetryNotebookSyncInput = {
 
 /** Which notebook. */
 export type StartNotebookInput = {
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** Which one. */
   notebookId: string;
@@ -258,7 +258,7 @@ export type StateReason =
 export type StopNotebookInput = {
   /** In FAILED or ERROR: gives up what could not be saved, for good; then it is STOPPED. */
   discardUnsaved?: boolean | null | undefined;
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** Which one. */
   notebookId: string;
@@ -288,7 +288,7 @@ export type SyncState =
 export type UpdateNotebookInput = {
   /** Whether a run that reaches its limit is followed by the next. */
   autoRestart?: boolean | null | undefined;
-  /** A repeat with the same key and input within 24 hours answers the same and does nothing more. */
+  /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** All its labels: those that are not named go. */
   labels?: Array<LabelInput> | null | undefined;

@@ -1,0 +1,21 @@
+/** Whether local copies are where they are on record. An engine makes a missing volume anew, empty: that is never what is meant. */
+import type { ContainerEngine } from '../../engine/port.ts'
+import type { LocalCopy } from '../../generated/prisma/client.ts'
+
+export interface MissingCopy {
+  target: string
+  /** One sentence for people. */
+  problem: string
+}
+
+export async function missingCopies(engine: ContainerEngine, copies: readonly LocalCopy[]): Promise<MissingCopy[]> {
+  const verdicts = await Promise.all(
+    copies.map(async ({ target, nodeId, engineVolume }) => {
+      if (nodeId !== engine.nodeId)
+        return { target, problem: `Node ${nodeId}, which holds the files, is not connected.` }
+      const isThere = await engine.volumeIsThere(engineVolume)
+      return isThere ? null : { target, problem: 'The local copy was removed from its node before it was saved.' }
+    }),
+  )
+  return verdicts.filter((verdict) => verdict !== null)
+}
