@@ -303,7 +303,8 @@ describe('data stores', () => {
       secretAccessKey: '',
     })
     expect(fields.map(({ path }) => path)).toEqual(['name', 'endpoint', 'region', 'accessKeyId', 'secretAccessKey'])
-    for (const endpoint of ['nonsense', 'https://me:pw@s3.example.com', 'https://s3.example.com/?x=1'])
+    const blank = [' https://s3.example.com', 'https://s3.exa\tmple.com', 'https://s3.example.com/\0']
+    for (const endpoint of [...blank, 'nonsense', 'https://me:pw@s3.example.com', 'https://s3.example.com/?x=1'])
       expect((await make({ endpoint })).fields.map(({ path }) => path)).toEqual(['endpoint'])
   })
 

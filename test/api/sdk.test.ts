@@ -57,6 +57,19 @@ test('waiting for a state resolves with the notebook, and rejects with the reaso
     to: { state: 'FAILED', phase: null, reason: 'DATA_ACCESS', message: 'The store refused the key.' },
   })
   await failure
+  // Also for who comes too late to see it happen.
+  await expect(client.waitFor(id, 'RUNNING')).rejects.toThrow('The notebook is FAILED: The store refused the key.')
+  await expect(client.waitUntilDeleted(id)).rejects.toThrow('The notebook is FAILED')
+})
+
+test('a token as a file holds it, with a line break at its end, is good for requests and for streams', async () => {
+  await using serving = await serve(w)
+  const { owner, projectId } = await w.tenant()
+  const { id } = await create(serving, owner, projectId)
+  const client = serving.client({ ...owner, token: `${owner.token}\n` })
+  const running = client.waitFor(id, 'RUNNING')
+  await w.run(id)
+  expect(await running).toMatchObject({ state: 'RUNNING' })
 })
 
 test('a stream completes with the deletion of its notebook', async () => {
