@@ -11,6 +11,7 @@
  */
 import {
   agreed,
+  type Comparison,
   isChangedHere,
   type LocalEntry,
   type ManifestEntry,
@@ -26,7 +27,7 @@ export type PullStep =
   /** The object is laid beside what lies at its path. */
   | { do: 'beside'; path: string; remote: RemoteObject; local: LocalEntry }
   | { do: 'folder'; path: string; remote: RemoteObject; base: ManifestEntry | null }
-  | { do: 'remove'; path: string; local: LocalEntry }
+  | { do: 'remove'; path: string; local: LocalEntry; base: ManifestEntry | null }
   | { do: 'fail'; path: string; message: string; base: ManifestEntry | null }
 
 export interface PullRules {
@@ -35,12 +36,6 @@ export interface PullRules {
   /** RWD and workspace: what was deleted here does not come back. */
   deletionsStay: boolean
   bucketMissing: boolean
-}
-
-/** The two questions about bytes that a decision may hang on. */
-export interface Comparison {
-  equals(local: LocalEntry, remote: RemoteObject): Promise<boolean>
-  hasEtag(local: LocalEntry, etag: string): Promise<boolean>
 }
 
 /** Null: the path is none of the pull's business, and nothing is recorded of it. */
@@ -52,8 +47,8 @@ export async function decidePull(sighting: Sighting, rules: PullRules, content: 
   if (!remote) {
     if (!local) return null
     if (rules.bucketMissing) return null
-    if (isMirror) return { do: 'remove', path, local }
-    return base && !isChangedHere(local, base) && base.modified !== null ? { do: 'remove', path, local } : null
+    if (isMirror) return { do: 'remove', path, local, base }
+    return base && !isChangedHere(local, base) && base.modified !== null ? { do: 'remove', path, local, base } : null
   }
   const fetch: PullStep = { do: 'get', path, remote, local, base }
   if (!local) {
@@ -98,5 +93,5 @@ function decideFolder({ path, local, base, remote }: Sighting, rules: PullRules)
     return { do: 'folder', path, remote, base }
   }
   if (!local || rules.bucketMissing) return null
-  return base || (rules.isMirror && local.empty) ? { do: 'remove', path, local } : null
+  return base || (rules.isMirror && local.empty) ? { do: 'remove', path, local, base } : null
 }

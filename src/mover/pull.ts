@@ -11,7 +11,7 @@
  * are known by their bytes. A file that changes here between 1 and 3 is not touched: the object is laid beside it.
  */
 import { fetchAside, settle } from './download.ts'
-import { agreed, isSameVersion, type ManifestEntry, type RemoteObject } from './entry.ts'
+import { agreed, type ManifestEntry, type RemoteObject } from './entry.ts'
 import { openListing } from './listing.ts'
 import { fromDate, fromMetadata } from './metadata.ts'
 import { inTheWay, makeMountPoints, refuseWhatIsInTheWay } from './mount-points.ts'
@@ -23,7 +23,7 @@ import { TargetFailure } from './report.ts'
 import { Shadows } from './shadows.ts'
 import { Spool } from './spool.ts'
 import { StoreError } from './store.ts'
-import { FILES_IN_FLIGHT, isMirror, RESULTS_WAITING, STEPS_FILE, type Sync, sightings } from './sync.ts'
+import { FILES_IN_FLIGHT, isMirror, isStill, RESULTS_WAITING, STEPS_FILE, type Sync, sightings } from './sync.ts'
 import { codeOf } from './tree.ts'
 
 interface PullPlan {
@@ -161,7 +161,7 @@ async function fetch(sync: Sync, step: Extract<PullStep, { do: 'get' | 'beside' 
   }
   report.succeeded()
   const now = isMirror(target) ? null : tree.stat(step.path)
-  if (now === null || (step.do === 'get' && isSameVersion(now, step.local))) {
+  if (now === null || (step.do === 'get' && (await isStill(sync, now, step)))) {
     const local = settle(sync, fetched, step.path)
     progress.add('filesDone')
     return agreed(local, fetched)

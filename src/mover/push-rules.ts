@@ -10,6 +10,7 @@
  */
 import {
   agreed,
+  type Comparison,
   isChangedHere,
   type LocalEntry,
   type ManifestEntry,
@@ -17,7 +18,6 @@ import {
   type Sighting,
 } from './entry.ts'
 import { refuseKey } from './names.ts'
-import type { Comparison } from './pull-rules.ts'
 import type { Severity } from './report.ts'
 
 export type PushStep =

@@ -1,7 +1,8 @@
 /** Removes here what the bucket no longer has, before anything is fetched: files and folders may take each other's place. */
-import { isSameVersion, type LocalEntry } from './entry.ts'
 import type { PullStep } from './pull-rules.ts'
-import { isMirror, type Sync } from './sync.ts'
+import { isMirror, isStill, type Sync } from './sync.ts'
+
+type Removal = Extract<PullStep, { do: 'remove' }>
 
 /** What changed since the walk saw it stays. */
 export async function removeWhatIsGone(sync: Sync, steps: AsyncIterable<PullStep>): Promise<void> {
@@ -12,7 +13,7 @@ export async function removeWhatIsGone(sync: Sync, steps: AsyncIterable<PullStep
     signal.throwIfAborted()
     try {
       if (step.path.endsWith('/')) folders.push(step.path)
-      else removeFile(sync, step.path, step.local)
+      else await removeFile(sync, step)
     } catch (error) {
       report.take(step.path, error, 'told')
     }
@@ -28,9 +29,10 @@ export async function removeWhatIsGone(sync: Sync, steps: AsyncIterable<PullStep
   }
 }
 
-function removeFile(sync: Sync, path: string, seen: LocalEntry): void {
+async function removeFile(sync: Sync, step: Removal): Promise<void> {
+  const { path } = step
   const { tree, target, progress } = sync
-  if (!isMirror(target) && !isSameVersion(tree.stat(path), seen)) {
+  if (!isMirror(target) && !(await isStill(sync, tree.stat(path), step))) {
     progress.add('filesSkipped')
     return
   }

@@ -24,7 +24,7 @@ export function failureOf(error: unknown): 'missing' | 'unmet' | 'unsupported' |
   const { name, status } = read(error)
   if (name === 'NoSuchBucket') return null
   if (status === 404) return 'missing'
-  if (status === 412 || name === 'ConditionalRequestConflict') return 'unmet'
+  if (status === 412) return 'unmet'
   if (status === 501 || name === 'NotImplemented' || name === 'MethodNotAllowed') return 'unsupported'
   if (name === 'BucketAlreadyOwnedByYou') return 'exists'
   return null
@@ -32,6 +32,8 @@ export function failureOf(error: unknown): 'missing' | 'unmet' | 'unsupported' |
 
 const TRANSIENT_NAMES = new Set([
   'BadDigest',
+  // Another write was under way at that moment; whether the condition holds is known after it.
+  'ConditionalRequestConflict',
   'InternalError',
   'OperationAborted',
   'RequestTimeout',

@@ -82,6 +82,19 @@ test('a store that cannot compare ETags is written without the condition, after 
   expect(await store.put('k', body, {}, { etag: 'e' })).toBe('e')
 })
 
+test('a condition that met another write is tried again, as a condition', async () => {
+  const conditions: unknown[] = []
+  answer = ({ headers }) => {
+    conditions.push(headers['if-match'])
+    return conditions.length === 1
+      ? refused(409, 'ConditionalRequestConflict')
+      : { status: 200, headers: { etag: '"f"' } }
+  }
+  expect(await store.put('k', body, {}, { etag: 'e' })).toBe('f')
+  expect(conditions).toEqual([conditions[0], conditions[0]])
+  expect(conditions[0]).toBeDefined()
+})
+
 test('a condition that does not hold is no error, and nothing is written', async () => {
   answer = ({ method }) =>
     method === 'PUT' ? refused(412, 'PreconditionFailed') : { status: 200, headers: { etag: '"other"' } }

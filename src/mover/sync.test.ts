@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Trial } from './trial.ts'
@@ -102,7 +113,8 @@ test('whatever both sides do between syncs, no version is lost', async () => {
   const change = fc.record({
     side: fc.constantFrom('here', 'there'),
     path: fc.constantFrom('a', 'b', 'c/d'),
-    act: fc.constantFrom('write', 'delete', 'touch'),
+    act: fc.constantFrom('write', 'delete', 'touch', 'rename', 'copy'),
+    onto: fc.constantFrom('a', 'b', 'c/d'),
   })
   const round = fc.record({
     changes: fc.array(change, { maxLength: 5 }),
@@ -118,11 +130,15 @@ test('whatever both sides do between syncs, no version is lost', async () => {
         for (const { changes, sync } of rounds) {
           /** Contents that only the other side may not silently destroy: the newest that each side wrote in this round. */
           const written = new Map<string, string>()
-          for (const { side, path, act } of changes) {
-            const content = `version ${version++}`
+          for (const { side, path, act, onto } of changes) {
+            const content = `version ${String(version++).padStart(2, '0')}`
             if (act === 'write') written.set(`${side} ${path}`, content)
             if (act === 'delete') written.delete(`${side} ${path}`)
-            apply(trial, side, path, act, content)
+            if (side === 'here' && (act === 'rename' || act === 'copy')) {
+              const moved = move(trial, path, onto, act)
+              if (moved !== null && act === 'rename') written.delete(`here ${path}`)
+              if (moved !== null) written.set(`here ${onto}`, moved)
+            } else apply(trial, side, path, act, content)
           }
           for (const direction of sync.split(' ')) await (direction === 'pull' ? trial.pull() : trial.push())
           const kept = [...Object.values(trial.tree()), ...trial.bucket.keys().map((key) => trial.bucket.text(key))]
@@ -134,6 +150,9 @@ test('whatever both sides do between syncs, no version is lost', async () => {
         }
         const settled = await trial.push({ confirmDeletions: true })
         expect(settled).toMatchObject({ state: 'done', conflicts: [], filesDone: 0 })
+        const stored = trial.bucket.keys().map((key) => [key, trial.bucket.text(key)])
+        const files = Object.entries(trial.tree()).filter(([, content]) => content !== '/')
+        expect(files).toEqual(stored)
       },
     ),
     { numRuns: 30 },
@@ -142,11 +161,25 @@ test('whatever both sides do between syncs, no version is lost', async () => {
 
 function apply(trial: Trial, side: string, path: string, act: string, content: string): void {
   if (side === 'there') {
-    if (act === 'write') trial.bucket.write(path, content)
+    // All of one size and time, so that only their bytes tell the versions apart.
+    if (act === 'write') trial.bucket.write(path, content, { mtime: '1000000000' })
     if (act === 'delete') trial.bucket.objects.delete(path)
   } else if (act === 'write') trial.write(path, content)
   else if (existsSync(trial.path(path))) {
     if (act === 'delete') trial.remove(path)
     else trial.touch(path)
   }
+}
+
+/** As `mv` and `cp -p` do it: the mtime stays. Answers the content that lies at the new path, null when there was none to move. */
+function move(trial: Trial, from: string, to: string, act: 'rename' | 'copy'): string | null {
+  if (from === to || !existsSync(trial.path(from))) return null
+  mkdirSync(dirname(trial.path(to)), { recursive: true })
+  if (act === 'rename') renameSync(trial.path(from), trial.path(to))
+  else {
+    const { atime, mtime } = statSync(trial.path(from))
+    copyFileSync(trial.path(from), trial.path(to))
+    utimesSync(trial.path(to), atime, mtime)
+  }
+  return trial.text(to)
 }

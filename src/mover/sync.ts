@@ -1,7 +1,15 @@
 /** What pull and push of one target share: the parts they work with, and the bounds of their parallel work. */
 import type { BodyMemory } from './body-memory.ts'
 import type { Content } from './content.ts'
-import type { LocalEntry, RemoteObject, Sighting } from './entry.ts'
+import {
+  isChangedHere,
+  isSameVersion,
+  type LocalEntry,
+  type ManifestEntry,
+  type RemoteObject,
+  recognize,
+  type Sighting,
+} from './entry.ts'
 import type { UploadJournal } from './journal.ts'
 import type { Manifest } from './manifest.ts'
 import { merge } from './merge.ts'
@@ -43,7 +51,19 @@ export function isMirror({ kind, permission }: Target): boolean {
   return kind === 'volume' && permission === 'RO'
 }
 
-/** Volume, manifest and bucket, merged. */
+/** Whether what lies at a path is what was `seen` there, or still what the record says: then a pull may replace or remove it. */
+export async function isStill(
+  { tree, content }: Sync,
+  now: LocalEntry | null,
+  { path, local: seen, base }: { path: string; local: LocalEntry | null; base: ManifestEntry | null },
+): Promise<boolean> {
+  if (isSameVersion(now, seen)) return true
+  if (!now) return false
+  const known = await recognize(now, base, content)
+  return !isChangedHere(now, known) && isSameVersion(tree.stat(path), now)
+}
+
+/** Volume, manifest and bucket, merged. Only files whose inode or ctime alone differ from the record are read for it. */
 export async function* sightings(sync: Sync, objects: AsyncIterable<RemoteObject>): AsyncGenerator<Sighting> {
   const local: AsyncIterable<LocalEntry> = walk(sync.tree, {
     reserved: sync.target.reserved,
@@ -51,5 +71,6 @@ export async function* sightings(sync: Sync, objects: AsyncIterable<RemoteObject
     onProblem: (path, message) => sync.report.fail(path, message, sync.plan.direction === 'push' ? 'data' : 'told'),
   })
   for await (const [path, here, base, remote] of merge(local, sync.manifest.read(), objects))
-    if (!isReserved(path, sync.target.reserved)) yield { path, local: here, base, remote }
+    if (!isReserved(path, sync.target.reserved))
+      yield { path, local: here, base: await recognize(here, base, sync.content), remote }
 }

@@ -237,6 +237,8 @@ export function describe(path: string, stats: fs.BigIntStats): LocalEntry {
     type: typeOf(stats),
     size: stats.isDirectory() ? 0 : Number(stats.size),
     mtime: `${stats.mtimeNs}`,
+    ctime: `${stats.ctimeNs}`,
+    inode: `${stats.ino}`,
     mode: Number(stats.mode & 0o777n),
     empty: false,
   }

@@ -178,5 +178,6 @@ function metadataOf({ type, mode, mtime }: LocalEntry): Record<string, string> {
 }
 
 function isUnchanged(before: fs.BigIntStats, after: fs.BigIntStats): boolean {
-  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ino === after.ino
+  // An mtime can be set back; ctime cannot.
+  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs
 }

@@ -98,7 +98,7 @@ function lookInto(tree: Tree, level: Level, child: Child, levels: Level[], optio
 }
 
 function unseen(path: string, type: 'directory' | 'other', problem: string): LocalEntry {
-  return { path, type, size: 0, mtime: '0', mode: 0, empty: false, problem }
+  return { path, type, size: 0, mtime: '0', ctime: '0', inode: '0', mode: 0, empty: false, problem }
 }
 
 function enter(tree: Tree, parent: number | null, path: string, options: WalkOptions): Level {
