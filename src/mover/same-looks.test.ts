@@ -1,6 +1,6 @@
 /** Files that size and mtime do not tell apart: moved, copied, swapped, linked to. Only their bytes say what is whose. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, linkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Content } from './content.ts'
