@@ -59,7 +59,7 @@ async function openEngine() {
 
 /**
  * Answers requests, one JSON object per line, until stdin ends and the last one is answered.
- * @param {any} engine
+ * @param {Record<string, Function>} engine
  */
 async function serve(engine) {
   const answers = []
@@ -72,8 +72,8 @@ async function serve(engine) {
 }
 
 /**
- * @param {any} engine
- * @param {{ id: number, method: string, params: any }} request
+ * @param {Record<string, Function>} engine
+ * @param {{ id: number, method: string, params: Record<string, unknown> }} request
  */
 async function answer(engine, { id, method, params }) {
   try {
@@ -87,9 +87,9 @@ async function answer(engine, { id, method, params }) {
 
 /**
  * The methods are the engine's own, but for names and nulls.
- * @param {any} engine
+ * @param {Record<string, Function>} engine
  * @param {string} method
- * @param {any} params
+ * @param {Record<string, unknown>} params
  */
 async function call(engine, method, params) {
   switch (method) {

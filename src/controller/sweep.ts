@@ -3,14 +3,13 @@
  * number of notebooks. It marks who lives, wakes notebooks whose container has ended or is gone, and removes what nobody
  * owns. It looks only at containers of its own installation, and never touches a volume.
  */
+import { STOP_GRACE_SECONDS } from '../domain/lifecycle.ts'
 import type { ContainerStatus } from '../engine/port.ts'
 import { wakeNotebooks } from '../store/leases.ts'
 import type { ControllerParts } from './parts.ts'
 
 /** An inert container that nobody put on record in this time has no maker any more. In ms. */
 const INERT_TOO_LONG_MS = 120_000
-
-const STOP_GRACE_SECONDS = 30
 
 export async function sweep(parts: ControllerParts): Promise<void> {
   const { database, engine } = parts

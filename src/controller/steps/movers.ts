@@ -10,12 +10,11 @@ import type { MoverPurpose } from '../../domain/next-step.ts'
 import type { VolumeMount } from '../../engine/port.ts'
 import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
-import { createContainer, engineVolumeName } from './containers.ts'
+import { createContainer, engineVolumeName, NOTEBOOK_USER } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
 import { missingCopies } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
 
-const NOTEBOOK_USER = '42420:42420'
 const MOVER_MEMORY_BYTES = 512 * 2 ** 20
 
 /** Makes the mover that pulls what is not there, saves the workspace, or pushes the volumes that were written to. */

@@ -8,11 +8,10 @@ import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
 import { ring } from '../../store/database.ts'
 import { openPeriod } from '../billing.ts'
 import { editorAnswers } from '../probe.ts'
-import { createContainer } from './containers.ts'
+import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PhaseFailedError, type StepContext } from './context.ts'
 import { missingCopies } from './local-copies.ts'
 
-const NOTEBOOK_USER = '42420:42420'
 const PROBE_EVERY_MS = 100
 const IMAGE_REPORT_EVERY_MS = 1000
 
