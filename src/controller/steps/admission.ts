@@ -1,8 +1,9 @@
 /** QUEUED and ALLOCATING: units are reserved on a node in one transaction; from then on they are the notebook's. */
+import { randomBytes } from 'node:crypto'
+import { engineVolumeName } from '../../domain/volume-names.ts'
 import type { Notebook } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
 import { wakeQueue } from '../../store/leases.ts'
-import { engineVolumeName } from './containers.ts'
 import type { StepContext } from './context.ts'
 
 /** How long a queued notebook waits before it looks again by itself, in ms. A release of units wakes it at once. */
@@ -13,7 +14,7 @@ const QUEUE_POLL_MS = 5000
  * it looks again.
  */
 export async function reserveNode(context: StepContext): Promise<void> {
-  const { parts, notebook } = context
+  const { parts } = context
   const nodeId = parts.engine.nodeId
   const after = await context.change(async (row, tx, at) => {
     const obstacle = await obstacleTo(context, tx, row)
@@ -22,20 +23,30 @@ export async function reserveNode(context: StepContext): Promise<void> {
         to: { state: 'STARTING', phase: 'QUEUED', message: obstacle },
         set: { retryAt: new Date(at.getTime() + QUEUE_POLL_MS) },
       }
-    // Copies on another node hold nothing of their own, or there would be an obstacle.
-    await tx.localCopy.deleteMany({ where: { notebookId: notebook.id, nodeId: { not: nodeId } } })
-    await tx.localCopy.createMany({
-      data: ['workspace', ...notebook.volumes.map(({ id }) => id)].map((target) => ({
-        notebookId: notebook.id,
-        target,
-        nodeId,
-        engineVolume: engineVolumeName(parts.installation, notebook.id, target),
-      })),
-      skipDuplicates: true,
-    })
-    return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId } }
+    const sideVolume = await reserveCopies(context, tx)
+    return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId, sideVolume } }
   })
   if (after.nodeId) await wakeQueue(parts.database)
+}
+
+/** Puts on record where the files will lie: the copies that are here, and new volumes for the rest. Answers that of the manifests. */
+async function reserveCopies({ parts, notebook }: StepContext, tx: Transaction): Promise<string> {
+  const nodeId = parts.engine.nodeId
+  const tag = randomBytes(4).toString('hex')
+  const nameOf = (content: string) => engineVolumeName(parts.installation, notebook.id, tag, content)
+  // Copies on another node hold nothing of their own, or there would be an obstacle.
+  await tx.localCopy.deleteMany({ where: { notebookId: notebook.id, nodeId: { not: nodeId } } })
+  const kept = await tx.localCopy.count({ where: { notebookId: notebook.id } })
+  await tx.localCopy.createMany({
+    data: ['workspace', ...notebook.volumes.map(({ id }) => id)].map((target) => ({
+      notebookId: notebook.id,
+      target,
+      nodeId,
+      engineVolume: nameOf(target),
+    })),
+    skipDuplicates: true,
+  })
+  return kept > 0 && notebook.sideVolume ? notebook.sideVolume : nameOf('side')
 }
 
 /** A sentence for people; null: nothing stands in the way. */

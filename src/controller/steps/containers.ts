@@ -11,11 +11,6 @@ import type { StepContext } from './context.ts'
 /** Whom the files in a notebook belong to, and as whom notebooks and movers run. */
 export const NOTEBOOK_USER = '42420:42420'
 
-/** Name of the engine's volume with the files of a workspace or volume, or, with "side", their manifests. */
-export function engineVolumeName(installation: string, notebookId: string, target: string): string {
-  return `cahier-${installation.slice(0, 8)}-${notebookId}-${target}`
-}
-
 /**
  * Makes a container of the next generation and puts it on record. `record` adds what else belongs into that transaction.
  * What a predecessor made of that generation but did not record is inert and goes first.

@@ -10,7 +10,7 @@ import type { MoverPurpose } from '../../domain/next-step.ts'
 import type { VolumeMount } from '../../engine/port.ts'
 import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
-import { createContainer, engineVolumeName, NOTEBOOK_USER } from './containers.ts'
+import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
 import { missingCopies } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
@@ -77,14 +77,14 @@ function isTarget({ target, written, saveError }: LocalCopy, purpose: MoverPurpo
   return written && saveError === null && (target === 'workspace') === (purpose === 'SAVE')
 }
 
-function mountsOf({ parts, notebook }: StepContext, targets: LocalCopy[], purpose: MoverPurpose): VolumeMount[] {
+function mountsOf({ notebook }: StepContext, targets: LocalCopy[], purpose: MoverPurpose): VolumeMount[] {
   const data = targets.map(({ target, engineVolume }) => {
     const volume = notebook.volumes.find(({ id }) => id === target)
     const path = volume ? MOVER_PATHS.volume(volume.index) : MOVER_PATHS.workspace
     return { volume: engineVolume, path, readOnly: purpose !== 'PULL' }
   })
-  const side = engineVolumeName(parts.installation, notebook.id, 'side')
-  return [...data, { volume: side, path: MOVER_PATHS.side, readOnly: false }]
+  if (!notebook.sideVolume) throw new Error(`Notebook ${notebook.id} has local copies without manifests`)
+  return [...data, { volume: notebook.sideVolume, path: MOVER_PATHS.side, readOnly: false }]
 }
 
 /** Says that its syncs run, then starts it with the plan. */

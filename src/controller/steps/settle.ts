@@ -1,5 +1,4 @@
 /** The end of the way down: what is safe in the bucket is removed here, and the notebook settles, or is forgotten. */
-import { engineVolumeName } from './containers.ts'
 import type { StepContext } from './context.ts'
 
 /** On to the volumes: the workspace is safe, or cannot be saved now. */
@@ -14,14 +13,14 @@ export async function removeLocalCopies(context: StepContext): Promise<void> {
   const { notebook, parts } = context
   const safe = notebook.localCopies.filter(({ written }) => !written)
   const here = safe.filter(({ nodeId }) => nodeId === parts.engine.nodeId).map(({ engineVolume }) => engineVolume)
-  if (safe.length === notebook.localCopies.length) here.push(engineVolumeName(parts.installation, notebook.id, 'side'))
-  // Names are the same in every generation, so the lease is looked at before each.
+  const isLast = safe.length === notebook.localCopies.length
+  if (isLast && notebook.sideVolume) here.push(notebook.sideVolume)
   for (const volume of here) await (await context.engineUnderLease()).removeVolume(volume)
   await context.change(async (_, tx) => {
     await tx.localCopy.deleteMany({
       where: { notebookId: notebook.id, target: { in: safe.map(({ target }) => target) }, written: false },
     })
-    return {}
+    return isLast ? { set: { sideVolume: null } } : {}
   })
 }
 
