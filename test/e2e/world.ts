@@ -22,6 +22,11 @@ import {
 import { type Cahier, type Environment, freePort, startCahier } from '../testkit/cahier.ts'
 import { freshDatabase } from '../testkit/database.ts'
 import { removeInstallation } from '../testkit/leftovers.ts'
+import { LIGHT } from '../testkit/light-catalogue.ts'
+import { LightNotebook } from '../testkit/light-notebook.ts'
+
+/** Tests with light notebooks need the catalogue that has them. */
+export const lightWorld = (more: Environment = {}) => world({ CATALOGUE: inject('lightCatalogue'), ...more })
 
 export type World = Awaited<ReturnType<typeof world>>
 
@@ -47,6 +52,7 @@ export async function world(more: Environment = {}) {
   let cahier: Cahier = await startCahier(environment)
   let client: Client = createClient(cahier)
   const buckets = new Buckets(s3)
+  const docker = connectDocker(dockerHost)
   const made: string[] = [workspaceBucket]
 
   const { id: projectId } = unwrap(
@@ -57,7 +63,7 @@ export async function world(more: Environment = {}) {
   return {
     environment,
     database: fresh.database,
-    docker: connectDocker(dockerHost),
+    docker,
     buckets,
     projectId,
     workspaceBucket,
@@ -80,6 +86,21 @@ export async function world(more: Environment = {}) {
       const defaults = { projectId, editor: 'jupyterlab', framework: 'python', flavor: 'ai1-1-cpu' }
       return unwrap((await client.request(CreateNotebookDocument, { input: { ...defaults, ...input } })).createNotebook)
     },
+
+    /** A notebook that is up in no time and does what it is told; for a world with the catalogue that has it. */
+    createLight(input: Partial<CreateNotebookInput> = {}) {
+      return this.create({ ...LIGHT, ...input })
+    },
+
+    /** Resolves when it is RUNNING. */
+    async runLight(input: Partial<CreateNotebookInput> = {}) {
+      const notebook = await this.createLight(input)
+      await client.waitFor(notebook.id, 'RUNNING')
+      return { ...notebook, inside: await this.inside(notebook) }
+    },
+
+    /** The container of a light notebook. */
+    inside: ({ uuid }: { uuid: string }) => LightNotebook.of(docker, uuid),
 
     async stop(notebookId: string) {
       unwrap((await client.request(StopNotebookDocument, { input: { notebookId } })).stopNotebook)
@@ -113,7 +134,7 @@ export async function world(more: Environment = {}) {
       await client.close()
       await cahier.kill()
       const { id } = await fresh.database.installation.findFirstOrThrow()
-      await removeInstallation(connectDocker(dockerHost), id)
+      await removeInstallation(docker, id)
       for (const bucket of made) await buckets.remove(bucket)
       await fresh[Symbol.asyncDispose]()
       await rm(home, { recursive: true })

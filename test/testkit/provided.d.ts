@@ -10,5 +10,7 @@ declare module 'vitest' {
     dockerHost: string
     /** A real S3 server of this test run, with an administrator's keys. */
     s3: ObjectStoreAddress
+    /** A catalogue file with a light notebook, whose image the daemon has; see light-catalogue.ts. */
+    lightCatalogue: string
   }
 }

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 import { provideImages } from '../../src/boot/images.ts'
@@ -15,6 +15,7 @@ import { ensureObjectStore } from '../../src/embedded/object-store.ts'
 import { connectDocker } from '../../src/engine/docker/connect.ts'
 import { ImageBuilder } from '../../src/images/builder.ts'
 import { removeInstallation } from './leftovers.ts'
+import { makeLightCatalogue, provideLightImage } from './light-catalogue.ts'
 
 const HOME = fileURLToPath(new URL('../../.cahier', import.meta.url))
 const IMAGES = fileURLToPath(new URL('../../images', import.meta.url))
@@ -29,15 +30,19 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const catalogue = parseCatalogue(await readFile(join(IMAGES, 'catalogue.json'), 'utf8'))
   const images = new ImageBuilder(docker, catalogue, IMAGES)
   await provideImages(images, catalogue, true, say)
+  const lightCatalogue = await makeLightCatalogue()
+  await provideLightImage(docker, lightCatalogue)
 
   const installation = randomUUID()
   const home = await mkdtemp(join(tmpdir(), 'cahier-store-'))
   const { started: _, ...s3 } = await ensureObjectStore({ docker, installation, home, images }, say)
   project.provide('dockerHost', dockerHost)
   project.provide('s3', s3)
+  project.provide('lightCatalogue', lightCatalogue)
   return async () => {
     await removeInstallation(docker, installation)
     await rm(home, { recursive: true })
+    await rm(dirname(lightCatalogue), { recursive: true })
     if (started) await stopDocker(HOME)
   }
 }

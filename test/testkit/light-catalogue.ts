@@ -1,0 +1,54 @@
+/**
+ * The catalogue of tests on real parts: that which comes with Cahier, with a light notebook (editor and framework "light")
+ * and the flavor "test-tiny", whose limits are really set, so that many notebooks fit on a small machine.
+ */
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type Dockerode from 'dockerode'
+import { parseCatalogue } from '../../src/domain/catalogue.ts'
+import { ImageBuilder } from '../../src/images/builder.ts'
+
+const IMAGES = fileURLToPath(new URL('../../images', import.meta.url))
+const LIGHT_NOTEBOOK = fileURLToPath(new URL('light-notebook', import.meta.url))
+
+/** What a notebook of this kind is created with, beside its project. */
+export const LIGHT = { editor: 'light', framework: 'light', flavor: 'test-tiny', units: 1 } as const
+
+const OVERCOMMIT = 8
+
+/** Writes it to a new folder, with the folders of its images beside it, and answers the path for CATALOGUE. */
+export async function makeLightCatalogue(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'cahier-catalogue-'))
+  await cp(IMAGES, folder, { recursive: true })
+  await cp(LIGHT_NOTEBOOK, join(folder, 'light'), { recursive: true })
+  const file = join(folder, 'catalogue.json')
+  const catalogue = JSON.parse(await readFile(file, 'utf8'))
+  catalogue.overcommit = { cpu: OVERCOMMIT, memory: OVERCOMMIT }
+  catalogue.flavors.push({
+    id: LIGHT.flavor,
+    name: '0.1 vCPU, 384 MiB',
+    vcpus: 0.1,
+    memory: '384MiB',
+    gpu: null,
+    pricePerHour: '0.03',
+    maxUnits: 12,
+  })
+  catalogue.editors.push({ id: LIGHT.editor, name: 'Light', port: 8888, readyPath: '/ready' })
+  catalogue.frameworks.push({
+    id: LIGHT.framework,
+    name: 'Light',
+    versions: [{ version: '1', images: { [LIGHT.editor]: 'light' } }],
+  })
+  catalogue.images.light = { build: 'light', needs: 'base' }
+  await writeFile(file, JSON.stringify(catalogue))
+  return file
+}
+
+/** Builds the light notebook's image where the daemon lacks it. Takes a second or two. */
+export async function provideLightImage(docker: Dockerode, catalogueFile: string): Promise<void> {
+  const catalogue = parseCatalogue(await readFile(catalogueFile, 'utf8'))
+  const images = new ImageBuilder(docker, catalogue, join(catalogueFile, '..'))
+  await images.provide('light', () => undefined, new AbortController().signal)
+}
