@@ -28,6 +28,21 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Kills and pauses real control-plane processes on a fake engine in a process of its own.
+        test: {
+          name: 'kill',
+          include: ['test/kill/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          // A test mostly waits for leases to run out.
+          maxConcurrency: 8,
+          sequence: { groupOrder: 1 },
+          globalSetup: 'test/testkit/postgres-setup.ts',
+        },
+      },
+      {
+        extends: true,
         // On a real Docker daemon and a real S3 server.
         test: {
           name: 'real',
@@ -36,7 +51,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -14,6 +14,7 @@ import { withoutStackTraces } from './boot/refusal.ts'
 import { workTreeOf } from './boot/work-tree.ts'
 import { type Config, readConfig } from './config.ts'
 import { Controller } from './controller/controller.ts'
+import { stepLog } from './controller/observer.ts'
 import { systemClock } from './domain/clock.ts'
 import { Hub } from './events/hub.ts'
 import { EventStreams } from './events/streams.ts'
@@ -71,6 +72,7 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
     platformStore: store.address,
     leaseSeconds: config.leaseSeconds,
     sweepSeconds: config.sweepSeconds,
+    observer: stepLog(log),
   })
 
   const server = createServer({

@@ -6,6 +6,7 @@ import type { Catalogue } from '../domain/catalogue.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { ContainerEngine } from '../engine/port.ts'
 import type { Database } from '../store/database.ts'
+import type { StepObserver } from './observer.ts'
 
 export interface ControllerParts {
   database: Database
@@ -22,4 +23,6 @@ export interface ControllerParts {
   allowedPrivateAddresses: readonly string[]
   leaseSeconds: number
   sweepSeconds: number
+  /** Told of every step; nobody by default. */
+  observer?: StepObserver
 }

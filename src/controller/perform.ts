@@ -38,7 +38,15 @@ export const PERFORMERS: Performers = {
   forget,
 }
 
-export function perform(context: StepContext, step: Performable): Promise<void> {
+export async function perform(context: StepContext, step: Performable): Promise<void> {
+  const { observer } = context.parts
   const performer = PERFORMERS[step.name] as (context: StepContext, step: Performable) => Promise<void>
-  return performer(context, step)
+  observer?.begins(step.name, context.notebook.id)
+  try {
+    await performer(context, step)
+    observer?.ended(step.name, context.notebook.id, null)
+  } catch (error) {
+    observer?.ended(step.name, context.notebook.id, error)
+    throw error
+  }
 }

@@ -126,6 +126,33 @@ export interface ContainerEngine {
   events(signal: AbortSignal): AsyncIterable<EngineEvent>
 }
 
+export type EngineCall = Exclude<keyof ContainerEngine, 'nodeId'>
+
+/**
+ * Every call of the port, and whether it changes something in the engine. A call that acts is made under a look at the
+ * lease, and must be harmless when it comes late all the same: between the look and the call lies a gap that nothing fences.
+ */
+export const ENGINE_CALLS: Readonly<Record<EngineCall, 'acts' | 'looks'>> = {
+  prepare: 'acts',
+  capacity: 'looks',
+  ping: 'looks',
+  imageIsThere: 'looks',
+  provideImage: 'acts',
+  create: 'acts',
+  start: 'acts',
+  inspect: 'looks',
+  stop: 'acts',
+  remove: 'acts',
+  removeUnrecorded: 'acts',
+  lines: 'looks',
+  logTail: 'looks',
+  readFile: 'looks',
+  removeVolume: 'acts',
+  volumeIsThere: 'looks',
+  list: 'looks',
+  events: 'looks',
+}
+
 /** The engine did not answer, or not in time. Nothing is known; never a reason to change a RUNNING state. */
 export class EngineUnavailableError extends Error {
   override readonly name = 'EngineUnavailableError'

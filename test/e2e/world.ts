@@ -19,11 +19,12 @@ import {
   CreateProjectDocument,
   StopNotebookDocument,
 } from '../../src/sdk/generated/operations.ts'
-import { type Cahier, type Environment, freePort, startCahier } from '../testkit/cahier.ts'
+import { type Cahier, freePort, startCahier } from '../testkit/cahier.ts'
 import { freshDatabase } from '../testkit/database.ts'
 import { removeInstallation } from '../testkit/leftovers.ts'
 import { LIGHT } from '../testkit/light-catalogue.ts'
 import { LightNotebook } from '../testkit/light-notebook.ts'
+import type { Environment } from '../testkit/process.ts'
 
 /** Tests with light notebooks need the catalogue that has them. */
 export const lightWorld = (more: Environment = {}) => world({ CATALOGUE: inject('lightCatalogue'), ...more })

@@ -1,10 +1,10 @@
 /** A Cahier process of one's own: started as a user would start it, on the parts the test names. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Environment, type Running, startProcess } from './process.ts'
 
 const START = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const DOWN = fileURLToPath(new URL('../../src/down.ts', import.meta.url))
@@ -22,15 +22,10 @@ export interface Cahier {
   [Symbol.asyncDispose]: () => Promise<void>
 }
 
-export type Environment = Record<string, string>
-
 /** Resolves when it is ready to be used; rejects with its output when it ends before. */
 export async function startCahier(environment: Environment): Promise<Cahier> {
-  const running = run(START, environment)
-  await Promise.race([
-    running.printed('Cahier is ready'),
-    running.ended.then(() => running.fail('ended before it was ready')),
-  ])
+  const running = startProcess(START, [], environment)
+  await running.printed('Cahier is ready')
   const home = environment.CAHIER_HOME
   if (!home) throw new Error('A test names its own CAHIER_HOME')
   return {
@@ -45,15 +40,15 @@ export async function startCahier(environment: Environment): Promise<Cahier> {
 
 /** A start that is refused: runs until it ends by itself. */
 export function cahierThatEnds(environment: Environment): Promise<{ code: number | null; output: string }> {
-  return untilEnded(run(START, environment))
+  return untilEnded(startProcess(START, [], environment))
 }
 
 /** What "npm run down" does. */
 export function cahierDown(environment: Environment): Promise<{ code: number | null; output: string }> {
-  return untilEnded(run(DOWN, environment))
+  return untilEnded(startProcess(DOWN, [], environment))
 }
 
-async function untilEnded({ ended, output }: ReturnType<typeof run>) {
+async function untilEnded({ ended, output }: Running) {
   return { code: await ended, output: output() }
 }
 
@@ -66,50 +61,4 @@ export async function freePort(): Promise<number> {
   await once(server, 'close')
   if (typeof address !== 'object' || !address) throw new Error('no port')
   return address.port
-}
-
-function run(script: string, environment: Environment) {
-  const child = spawn(process.execPath, [script], {
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const ended = once(child, 'exit').then(([code]) => code as number | null)
-  const output = collect(child)
-  const fail = (what: string): never => {
-    throw new Error(`Cahier ${what}:\n${output.text()}`)
-  }
-  return {
-    ended,
-    fail,
-    output: output.text,
-    printed: output.contains,
-    async signal(name: NodeJS.Signals): Promise<number | null> {
-      child.kill(name)
-      return ended
-    },
-  }
-}
-
-/** What a process prints, and a promise for a text that it will print. */
-function collect(child: ChildProcess) {
-  let all = ''
-  const waiting = new Set<() => void>()
-  for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      all += text
-      for (const check of waiting) check()
-    })
-  return {
-    text: () => all,
-    contains: (text: string) =>
-      new Promise<void>((resolve) => {
-        const check = () => {
-          if (!all.includes(text)) return
-          waiting.delete(check)
-          resolve()
-        }
-        waiting.add(check)
-        check()
-      }),
-  }
 }

@@ -19,10 +19,20 @@ export interface FakeProcess {
   now(): Date
   /** Exit code on SIGTERM; null: the process ignores it. */
   exitOnTerm: number | null
+  /** What it still does on SIGTERM before it exits. */
+  atTerm: () => void
+  /** False once it was killed: from then on nothing it does has an effect, and it must not act on the world outside. */
+  isAlive(): boolean
   print(line: string): void
   printError(line: string): void
+  /** Null when there is no such file. */
+  read(path: string): Buffer | null
+  /** Paths of the files below a directory, without those of volumes mounted inside it. */
+  list(directory: string): string[]
   /** Throws on a read-only file system. */
-  write(path: string, content: string): void
+  write(path: string, content: string | Buffer): void
+  /** Throws on a read-only file system. */
+  remove(path: string): void
 }
 
 /** Returns how it ends. One that throws ends with code 1 and the error in its log. */
@@ -30,7 +40,7 @@ export type Program = (process: FakeProcess) => Promise<Exit> | Exit
 
 const SIGKILL_CODE = 137
 const SIGTERM_CODE = 143
-const CRASH_CODE = 1
+const FAILURE_CODE = 1
 
 export interface FakeContainerParts {
   id: string
@@ -52,6 +62,7 @@ export class FakeContainer {
   #startedAt: Date | null = null
   #finishedAt: Date | null = null
   #exit: Exit | null = null
+  #crashed = false
 
   constructor(parts: FakeContainerParts) {
     this.id = parts.id
@@ -87,13 +98,14 @@ export class FakeContainer {
     this.#process = process
     this.#startedAt = this.#parts.now()
     this.#parts.announce('started')
-    const crash = (error: unknown) => {
-      process.printError(String(error))
-      this.end({ code: CRASH_CODE, oomKilled: false })
+    const exits = (exit: Exit) => {
+      if (this.#isAlive()) this.end(exit)
     }
-    Promise.resolve(process)
-      .then(program)
-      .then((exit) => this.end(exit), crash)
+    const fails = (error: unknown) => {
+      process.printError(String(error))
+      exits({ code: FAILURE_CODE, oomKilled: false })
+    }
+    Promise.resolve(process).then(program).then(exits, fails)
   }
 
   #makeProcess(stdin: string | null): FakeProcess {
@@ -102,23 +114,45 @@ export class FakeContainer {
       stdin: this.spec.stdin ? stdin : null,
       now: this.#parts.now,
       exitOnTerm: SIGTERM_CODE,
+      atTerm: () => undefined,
+      isAlive: () => this.#isAlive(),
       print: (line) => this.#write('stdout', line),
       printError: (line) => this.#write('stderr', line),
+      read: (path) => this.files.read(path),
+      list: (directory) => this.files.list(directory),
       write: (path, content) => {
-        if (this.state === 'running') this.files.write(path, content)
+        if (this.#isAlive()) this.files.write(path, content)
+      },
+      remove: (path) => {
+        if (this.#isAlive()) this.files.remove(path)
       },
     }
   }
 
+  #isAlive(): boolean {
+    return this.state === 'running' && !this.#crashed
+  }
+
   #write(stream: 'stdout' | 'stderr', line: string): void {
-    if (this.state !== 'running') return
+    if (!this.#isAlive()) return
     this.#log.push({ stream, line })
     if (stream === 'stdout') for (const follower of this.#followers) follower.push(line)
   }
 
   /** SIGTERM, and at once SIGKILL where that is ignored: the grace of a fake takes no time. */
   stop(): void {
-    if (this.state === 'running') this.end({ code: this.#process?.exitOnTerm ?? SIGKILL_CODE, oomKilled: false })
+    if (this.state !== 'running') return
+    if (this.#process?.exitOnTerm !== null) this.#process?.atTerm()
+    this.end({ code: this.#process?.exitOnTerm ?? SIGKILL_CODE, oomKilled: false })
+  }
+
+  /** Its process dies with the engine; that it did is known when the engine is back, by `end`. */
+  crash(): void {
+    if (this.state === 'running') this.#crashed = true
+  }
+
+  get hasCrashed(): boolean {
+    return this.#crashed
   }
 
   kill(): void {

@@ -12,12 +12,16 @@ import {
   NameTakenError,
   type NodeCapacity,
 } from '../port.ts'
+import { carrier, type Origin } from './carrier.ts'
 import { type Exit, FakeContainer, type Program } from './container.ts'
 import { Faults } from './faults.ts'
 import type { FakeVolume } from './files.ts'
+import type { HistoryEntry } from './history.ts'
 import { FakeImages } from './images.ts'
 import { closeOnAbort, Inbox } from './inbox.ts'
+import { FakeObjectStore } from './object-store.ts'
 import { moverThat, notebook } from './programs.ts'
+import { scribe } from './scribe.ts'
 
 export interface FakeDaemonParts {
   now: () => Date
@@ -29,6 +33,10 @@ export class FakeDaemon {
   readonly faults = new Faults()
   readonly images: FakeImages
   readonly volumes = new Map<string, FakeVolume>()
+  /** What the movers of `workPrograms` carry files from and to. */
+  readonly store = new FakeObjectStore()
+  /** All that happened, oldest first. */
+  readonly history: HistoryEntry[] = []
 
   /** What containers run, by role. A test replaces them at any time, for containers started after that. */
   programs: Record<Identity['role'], Program> = { mover: moverThat(), notebook }
@@ -39,6 +47,7 @@ export class FakeDaemon {
   readonly #now: () => Date
   readonly #containers = new Map<string, FakeContainer>()
   readonly #subscribers = new Map<Inbox<EngineEvent>, string>()
+  readonly #origins = new Map<string, Origin>()
   #made = 0
   #eventsToLose = 0
 
@@ -47,15 +56,21 @@ export class FakeDaemon {
     this.images = new FakeImages(images)
   }
 
+  /** Programs that work on files: movers that carry them, notebooks that write some. */
+  workPrograms(): Record<Identity['role'], Program> {
+    return { mover: carrier(this.store, (volume, origin) => this.#origins.set(volume, origin)), notebook: scribe }
+  }
+
   /** Throws NameTakenError, ImageError. */
   create(spec: ContainerSpec): string {
     this.images.demand(spec.image)
     if (this.named(spec.identity)) throw new NameTakenError('There is a container of this identity already.')
     this.#made += 1
     const id = `fake-${this.#made}`
-    const announce = (action: EngineEvent['action']) => this.#announce(id, spec.identity, action)
+    const announce = (action: EngineEvent['action']) => this.#announce(id, spec, action)
     const volumeOf = (name: string) => this.#volumeOf(name)
     this.#containers.set(id, new FakeContainer({ id, spec, now: this.#now, volumeOf, announce }))
+    this.#remember('created', id, spec)
     return id
   }
 
@@ -94,7 +109,18 @@ export class FakeDaemon {
       spec.mounts.some(({ volume }) => volume === name),
     )
     if (isMounted) throw new Error(`The volume ${name} is mounted in a container.`)
+    if (!this.volumes.has(name)) return
+    this.history.push({ what: 'volumeRemoved', at: this.#now(), volume: name, unsaved: this.unsavedIn(name) })
     this.volumes.delete(name)
+  }
+
+  /** Paths of the files in a volume that its bucket does not have, or has otherwise; none as long as no mover knew it. */
+  unsavedIn(name: string): string[] {
+    const origin = this.#origins.get(name)
+    if (!origin || origin.permission === 'RO') return []
+    const bucket = this.store.bucket(origin.bucket)
+    const files = [...(this.volumes.get(name) ?? [])]
+    return files.filter(([path, content]) => !bucket.get(origin.prefix + path)?.equals(content)).map(([path]) => path)
   }
 
   subscribe(installation: string, signal: AbortSignal): Inbox<EngineEvent> {
@@ -105,13 +131,24 @@ export class FakeDaemon {
     return inbox
   }
 
-  #announce(containerId: string, { installation, notebook }: Identity, action: EngineEvent['action']): void {
+  #announce(containerId: string, spec: ContainerSpec, action: EngineEvent['action']): void {
+    const { installation, notebook } = spec.identity
+    if (action !== 'outOfMemory') this.#remember(action, containerId, spec)
     if (this.#eventsToLose > 0) {
       this.#eventsToLose -= 1
       return
     }
     for (const [inbox, theirs] of this.#subscribers)
       if (theirs === installation) inbox.push({ containerId, notebook, action })
+  }
+
+  #remember(
+    what: 'created' | 'started' | 'ended' | 'removed',
+    container: string,
+    { identity, mounts }: ContainerSpec,
+  ): void {
+    const writes = mounts.filter(({ readOnly }) => !readOnly).map(({ volume }) => volume)
+    this.history.push({ what, at: this.#now(), container, identity, writes })
   }
 
   /** A running container ends: its process exits, or is killed by whoever is not the control plane. */
@@ -122,7 +159,7 @@ export class FakeDaemon {
   /** Some process in the container is killed for memory; the container lives on. */
   killChildForMemory(id: string): void {
     const container = this.find(id)
-    if (container?.state === 'running') this.#announce(id, container.spec.identity, 'outOfMemory')
+    if (container?.state === 'running') this.#announce(id, container.spec, 'outOfMemory')
   }
 
   /** Removes a container in whatever state, as `docker rm -f` does. */
@@ -131,7 +168,21 @@ export class FakeDaemon {
     if (!container) return
     container.kill()
     this.#containers.delete(id)
-    this.#announce(id, container.spec.identity, 'removed')
+    this.#announce(id, container.spec, 'removed')
+  }
+
+  /** The engine dies, and all that runs with it. Nothing answers until it recovers. */
+  crash(): void {
+    this.faults.refuse(Number.POSITIVE_INFINITY)
+    for (const container of this.#containers.values()) container.crash()
+    this.breakStreams()
+  }
+
+  /** It boots again: what ran then is found ended, now and with code 255, as a real one reports it. */
+  recover(): void {
+    this.faults.refuse(0)
+    for (const container of this.#containers.values())
+      if (container.hasCrashed) container.end({ code: 255, oomKilled: false })
   }
 
   /** Nobody hears of the next events. */

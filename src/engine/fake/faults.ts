@@ -2,9 +2,8 @@
  * What a test makes the fake engine suffer. Nothing happens by chance or by time: each fault is ordered, meets the calls
  * that it was ordered for, and is over when it is told so.
  */
-import { type ContainerEngine, EngineUnavailableError } from '../port.ts'
-
-export type EngineCall = Exclude<keyof ContainerEngine, 'nodeId'>
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type EngineCall, EngineUnavailableError } from '../port.ts'
 
 /** A call that waits. */
 export interface Hold {
@@ -15,6 +14,7 @@ export interface Hold {
 
 export class Faults {
   #refusals = 0
+  #slowness = 0
   readonly #lostAnswers = new Set<EngineCall>()
   readonly #holds = new Map<EngineCall, { reached: PromiseWithResolvers<void>; released: PromiseWithResolvers<void> }>()
 
@@ -26,6 +26,11 @@ export class Faults {
   /** The next such call takes effect, but its caller does not hear of it. */
   loseAnswer(call: EngineCall): void {
     this.#lostAnswers.add(call)
+  }
+
+  /** Every call takes so much longer, in milliseconds. */
+  slow(milliseconds: number): void {
+    this.#slowness = milliseconds
   }
 
   /** Such calls wait, before they have an effect, until released. */
@@ -44,6 +49,7 @@ export class Faults {
     const hold = this.#holds.get(call)
     hold?.reached.resolve()
     await hold?.released.promise
+    if (this.#slowness > 0) await sleep(this.#slowness)
     if (this.#refusals > 0) {
       this.#refusals -= 1
       throw new EngineUnavailableError('The engine does not answer.')

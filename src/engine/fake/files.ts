@@ -26,11 +26,30 @@ export class ContainerFiles {
     return files.get(key) ?? null
   }
 
+  /** Paths of the files below a directory, without those of volumes mounted inside it. */
+  list(directory: string): string[] {
+    const { files, key: prefix } = this.#locate(`${directory}/`)
+    return [...files.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => `${directory}/${key.slice(prefix.length)}`)
+  }
+
   /** Throws on a read-only file system. */
-  write(path: string, content: string): void {
-    const { files, key, readOnly } = this.#locate(path)
-    if (readOnly) throw new Error(`EROFS: read-only file system, open '${path}'`)
+  write(path: string, content: string | Buffer): void {
+    const { files, key } = this.#writable(path)
     files.set(key, Buffer.from(content))
+  }
+
+  /** Throws on a read-only file system. */
+  remove(path: string): void {
+    const { files, key } = this.#writable(path)
+    files.delete(key)
+  }
+
+  #writable(path: string) {
+    const place = this.#locate(path)
+    if (place.readOnly) throw new Error(`EROFS: read-only file system, open '${path}'`)
+    return place
   }
 
   #locate(path: string): { files: FakeVolume; key: string; readOnly: boolean } {

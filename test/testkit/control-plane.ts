@@ -1,0 +1,86 @@
+/**
+ * Control planes as processes of their own, to be killed and paused. One dies at a chosen point and the next takes over:
+ *
+ *     const first = await startControlPlane({ on, trap: { point: 'after call create', occurrence: 1, action: 'kill' } })
+ *     await first.ended
+ *     await using second = await startControlPlane({ on })
+ *
+ * `on` says on what: the fake engine behind its socket (`FakeParts`), or real parts, by the environment that `npm start` reads
+ * (`{ environment: { CAHIER_HOME, DATABASE_URL, DOCKER_HOST, S3_ENDPOINT, … } }`). The points are in kill-points.ts.
+ */
+import { readFile } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Trap } from './kill-points.ts'
+import { startProcess } from './process.ts'
+
+const PROCESS = fileURLToPath(new URL('control-plane-process.ts', import.meta.url))
+
+/** The fake engine's socket and a migrated database. */
+export interface FakeParts {
+  databaseUrl: string
+  socketPath: string
+  nodeId: string
+  /** 32 bytes in base64. */
+  encryptionKey: string
+  workspaceBucket: string
+}
+
+export interface ControlPlaneOptions {
+  on: FakeParts | { environment: Record<string, string> }
+  trap?: Trap | undefined
+  /** 1 by default. */
+  leaseSeconds?: number
+  /** 60 by default. */
+  sweepSeconds?: number
+  /** 'warn' by default; it logs to `output`. */
+  logLevel?: string
+}
+
+export interface ControlPlane extends AsyncDisposable {
+  /** Resolves when it is dead, whoever killed it. */
+  ended: Promise<unknown>
+  /** What it printed and logged. */
+  output(): string
+  /** Resolves when it stands still at its trap. */
+  paused(): Promise<void>
+  /** After a pause. */
+  goOn(): void
+  /** Now, wherever it is. */
+  pause(): Promise<void>
+  kill(): Promise<void>
+  /** Gives its notebooks back and ends. */
+  stop(): Promise<void>
+}
+
+/** Resolves when it works, or was killed by its trap before. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const running = startProcess(PROCESS, [JSON.stringify(options)])
+  const plane: ControlPlane = {
+    ended: running.ended,
+    output: running.output,
+    async paused() {
+      await running.printed('pause ')
+      await untilStopped(running.pid)
+    },
+    goOn: () => void process.kill(running.pid, 'SIGCONT'),
+    async pause() {
+      process.kill(running.pid, 'SIGSTOP')
+      await untilStopped(running.pid)
+    },
+    kill: () => running.signal('SIGKILL').then(() => undefined),
+    stop: () => running.signal('SIGTERM').then(() => undefined),
+    [Symbol.asyncDispose]: () => plane.kill(),
+  }
+  await Promise.race([running.printed('ready'), running.printed('kill '), running.printed('pause ')])
+  return plane
+}
+
+/** The signal was sent; the kernel takes the process a moment later. */
+async function untilStopped(pid: number): Promise<void> {
+  for (;;) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return
+    await setImmediate()
+  }
+}
