@@ -12,6 +12,11 @@ export const UnsavedDataRef = builder.prismaObject('LocalCopy', {
       description: 'Which volume; null: the workspace.',
       resolve: ({ target }, _args, { loaders }) => (target === 'workspace' ? null : loaders.volume.load(target)),
     }),
+    files: t.exposeInt('unsavedFiles', {
+      nullable: true,
+      description: 'How many files the last try to save could not carry; null: not tried yet, or not counted.',
+    }),
+    bytes: t.expose('unsavedBytes', { type: 'ByteSize', nullable: true, description: 'How much that is.' }),
     since: t.expose('writtenSince', { type: 'DateTime', nullable: true, description: 'Since when it may differ.' }),
     node: t.exposeString('nodeId', { description: 'The node that holds it.' }),
     problem: t.exposeString('saveError', { nullable: true, description: 'Why saving it failed; null: not tried yet.' }),

@@ -30,7 +30,9 @@ const Result = z.object({
   target: z.string(),
   direction: z.enum(['pull', 'push']),
   state: z.enum(['done', 'failed']),
-  error: z.object({ kind: z.enum(['data', 'store', 'bug']), message: z.string() }).nullable(),
+  error: z
+    .object({ kind: z.enum(['data', 'store', 'bug']), message: z.string(), ofFiles: z.boolean().optional() })
+    .nullable(),
   failures: z.array(z.object({ path: z.string(), message: z.string() })),
   conflicts: z.array(z.object({ path: z.string(), keptAs: z.string() })),
   deletionsHeld: z.number(),

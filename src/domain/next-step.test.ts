@@ -87,6 +87,16 @@ test('a local copy that was written to is saved before any copy is removed', () 
   expect(nextStep({ ...pushed, copies: [] }).name).toBe('settle')
 })
 
+test('a start saves first what an earlier run left unsaved, tries that once, and then pulls the rest', () => {
+  const starting = view({ phase: 'PULLING_DATA', copies: [copy('workspace'), copy('v'), copy('ro', false)] })
+  expect(nextStep(starting)).toEqual({ name: 'createMover', purpose: 'SAVE' })
+  const tried = { ...starting, copies: [copy('workspace', true, true), copy('v'), copy('ro', false)] }
+  expect(nextStep(tried)).toEqual({ name: 'createMover', purpose: 'PUSH' })
+  const pushed = { ...starting, copies: [copy('workspace', true, true), copy('v', false), copy('ro', false)] }
+  expect(nextStep(pushed)).toEqual({ name: 'createMover', purpose: 'PULL' })
+  expect(nextStep({ ...starting, desired: 'STOPPED' }).name).toBe('leave')
+})
+
 test('a copy that could not be saved stays, and the notebook settles with it', () => {
   const stopping = view({ state: 'STOPPING', phase: 'PUSHING_DATA', copies: [copy('v', true, true)] })
   expect(nextStep(stopping).name).toBe('settle')

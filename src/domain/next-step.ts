@@ -97,7 +97,7 @@ function onTheWayUp(view: View): Step {
     case 'QUEUED':
       return { name: 'reserveNode' }
     case 'PULLING_DATA':
-      return mover(view, 'PULL')
+      return mover(view, saving(view) ?? 'PULL')
     case 'ALLOCATING':
       return { name: 'allocate' }
     case 'PULLING_IMAGE':
@@ -133,10 +133,20 @@ function onTheWayDown(view: View): Step {
   if (view.phase === 'STOPPING_CONTAINER' && running) return { name: 'stopContainer', container: running.id }
   if (view.holdsCompute) return { name: 'freeCompute' }
 
-  const unsaved = view.copies.filter(({ written, saveFailed }) => written && !saveFailed)
-  if (unsaved.some(({ target }) => target === 'workspace')) return mover(view, 'SAVE')
-  if (unsaved.length > 0) return view.phase === 'PUSHING_DATA' ? mover(view, 'PUSH') : { name: 'pushVolumes' }
+  const purpose = saving(view)
+  if (purpose === 'PUSH' && view.phase !== 'PUSHING_DATA') return { name: 'pushVolumes' }
+  if (purpose) return mover(view, purpose)
   return view.copies.some(({ written }) => !written) ? { name: 'removeLocalCopies' } : { name: 'settle' }
+}
+
+/**
+ * What is to be saved next, the workspace first; null: nothing, or it was tried in vain. On the way up, what an earlier run
+ * left unsaved is the truth: it is tried once more before anything is pulled.
+ */
+function saving({ copies }: View): 'SAVE' | 'PUSH' | null {
+  const unsaved = copies.filter(({ written, saveFailed }) => written && !saveFailed)
+  if (unsaved.some(({ target }) => target === 'workspace')) return 'SAVE'
+  return unsaved.length > 0 ? 'PUSH' : null
 }
 
 function atRest(view: View): Step {

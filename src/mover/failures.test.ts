@@ -15,7 +15,12 @@ describe('failures', () => {
     }
     expect(await trial.pull()).toMatchObject({
       state: 'failed',
-      error: { kind: 'store', message: 'The store is away.' },
+      error: {
+        kind: 'store',
+        message: expect.stringMatching(
+          /^The store is away\. Not carried before that: "f\d+", "f\d+", "f\d+" and 4 more\.$/,
+        ),
+      },
     })
     expect(trial.bucket.calls.get).toBeLessThan(30)
     expect(trial.exitCode).toBe(EXIT.STORE)
@@ -28,9 +33,25 @@ describe('failures', () => {
     trial.bucket.fault = (method, key) => {
       if (method === 'get' && key === 'f5') throw new StoreError('refused', 'The store refused access.')
     }
-    expect(await trial.pull()).toMatchObject({ state: 'failed', filesDone: 9, filesFailed: 1, error: { kind: 'data' } })
+    expect(await trial.pull()).toMatchObject({
+      state: 'failed',
+      filesDone: 9,
+      filesFailed: 1,
+      error: { kind: 'data', ofFiles: false },
+    })
     trial.bucket.fault = () => undefined
     expect(await trial.pull()).toMatchObject({ state: 'done', filesDone: 1, filesSkipped: 9 })
+  })
+
+  test('the reason names the first files that could not be carried', async () => {
+    using trial = new Trial()
+    for (let i = 0; i < 9; i++) trial.bucket.write(`f${i}`, 'x')
+    trial.bucket.fault = (method, key) => {
+      if (method === 'get' && key < 'f5') throw new StoreError('refused', 'Access denied.')
+    }
+    expect((await trial.pull()).error?.message).toMatch(
+      /^"f\d" could not be carried: Access denied\. Nor could "f\d", "f\d" and 2 more\.$/,
+    )
   })
 
   test('a body that breaks off is taken up where it ended', async () => {

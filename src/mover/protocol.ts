@@ -113,6 +113,8 @@ export interface FileConflict {
 export interface TargetError {
   kind: 'data' | 'store' | 'bug'
   message: string
+  /** With `data`: only files are at fault, that no mover could carry; the store took the others. */
+  ofFiles?: boolean | undefined
 }
 
 /** `result.json` in the target's side directory. */

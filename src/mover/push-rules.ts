@@ -99,11 +99,11 @@ function decideFolder(
 }
 
 function refuse(local: LocalEntry, rules: PushRules): { message: string; severity: Severity } | null {
-  if (local.problem) return { message: local.problem, severity: 'data' }
+  if (local.problem) return { message: local.problem, severity: 'file' }
   if (local.type === 'other')
     return { message: 'It is a socket, FIFO or device, which has no content to be saved.', severity: 'told' }
   if (local.type === 'symlink' && !rules.isWorkspace)
-    return { message: 'It is a symbolic link: only the workspace carries those.', severity: 'data' }
+    return { message: 'It is a symbolic link: only the workspace carries those.', severity: 'file' }
   const message = refuseKey(rules.prefix, local.path)
-  return message === null ? null : { message, severity: 'data' }
+  return message === null ? null : { message, severity: 'file' }
 }

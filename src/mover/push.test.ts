@@ -143,7 +143,12 @@ describe('a push', () => {
     symlinkSync('/etc', trial.path('link'))
     trial.write('new', 'new')
     const result = await trial.push()
-    expect(result).toMatchObject({ state: 'failed', filesDone: 1, filesFailed: 1, error: { kind: 'data' } })
+    expect(result).toMatchObject({
+      state: 'failed',
+      filesDone: 1,
+      filesFailed: 1,
+      error: { kind: 'data', ofFiles: true },
+    })
     expect(result.failures).toEqual([{ path: 'link', message: expect.stringContaining('symbolic link') }])
     expect(trial.bucket.text('new')).toBe('new')
     expect(trial.exitCode).toBe(EXIT.DATA)

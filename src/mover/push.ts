@@ -117,7 +117,7 @@ async function uploadAll(sync: Sync, { steps }: PushPlan): Promise<LineWriter> {
         progress.add('filesSkipped')
         return base
       }
-      report.take(step.path, error, 'data')
+      report.take(step.path, error, 'file')
       return base
     }
   }

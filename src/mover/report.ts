@@ -8,6 +8,8 @@ import { StoreError } from './store.ts'
 import { codeOf, PathBlockedError } from './tree.ts'
 
 const SHOWN = 100
+/** Files that a sentence names. */
+const NAMED = 3
 /** So many files in a row that the store failed to serve mean that it is away. */
 const STORE_PATIENCE = 8
 
@@ -21,15 +23,21 @@ export class TargetFailure extends Error {
   }
 }
 
-/** `told`: not carried, and nothing is lost by it. `data`, `store`: not carried, by whose fault. */
-export type Severity = 'told' | 'data' | 'store'
+/**
+ * `told`: not carried, and nothing is lost by it. Otherwise by whose fault it was not carried: `store`, away in passing; `file`, no
+ * mover can carry it; `data`, the store refuses. A later one outweighs those before: the retry that mends them does not mend it.
+ */
+export type Severity = 'told' | 'store' | 'file' | 'data'
+
+const MILD_TO_WORSE: readonly Severity[] = ['told', 'store', 'file', 'data']
 
 export class Report {
   readonly failures: FileProblem[] = []
   readonly conflicts: FileConflict[] = []
   deletionsHeld = 0
-  #worst: Severity = 'told'
-  #firstWorst: FileProblem | null = null
+  #severity: Severity = 'told'
+  /** The first that failed the target. */
+  readonly #worst: FileProblem[] = []
   #failed = 0
   #storeFaultsInARow = 0
   readonly #onFailure: () => void
@@ -43,9 +51,8 @@ export class Report {
     if (this.failures.length < SHOWN) this.failures.push(problem)
     if (severity !== 'told') {
       this.#failed++
-      this.#firstWorst ??= problem
-      // A fault of the user's side outweighs the store's: a retry alone will not mend it.
-      if (this.#worst !== 'data') this.#worst = severity
+      if (this.#worst.length < NAMED) this.#worst.push(problem)
+      if (MILD_TO_WORSE.indexOf(severity) > MILD_TO_WORSE.indexOf(this.#severity)) this.#severity = severity
     }
     this.#onFailure()
   }
@@ -74,10 +81,26 @@ export class Report {
 
   /** What the failures of single files make of the target; null when nothing is lost. */
   outcome(): TargetError | null {
-    if (this.#worst === 'told' || !this.#firstWorst) return null
-    const { path, message } = this.#firstWorst
-    const others = this.#failed > 1 ? ` ${this.#failed - 1} more could not be carried.` : ''
-    return { kind: this.#worst, message: `"${path}" could not be carried: ${message}${others}` }
+    const [first, ...others] = this.#worst
+    if (this.#severity === 'told' || !first) return null
+    const more = others.length > 0 ? ` Nor could ${this.#names(others)}.` : ''
+    const message = `"${first.path}" could not be carried: ${first.message}${more}`
+    return this.#severity === 'store'
+      ? { kind: 'store', message }
+      : { kind: 'data', message, ofFiles: this.#severity === 'file' }
+  }
+
+  /** An error that ended the sync, with the files that had failed before. */
+  ended(error: TargetError): TargetError {
+    const names = this.#worst.length > 0 ? ` Not carried before that: ${this.#names(this.#worst)}.` : ''
+    return { ...error, message: `${error.message}${names}` }
+  }
+
+  /** The last of those that failed, by name as far as a sentence goes. */
+  #names(last: readonly FileProblem[]): string {
+    const unnamed = this.#failed - this.#worst.length
+    const names = last.map(({ path }) => `"${path}"`).join(', ')
+    return unnamed > 0 ? `${names} and ${unnamed} more` : names
   }
 }
 

@@ -68,7 +68,7 @@ export async function* sightings(sync: Sync, objects: AsyncIterable<RemoteObject
   const local: AsyncIterable<LocalEntry> = walk(sync.tree, {
     reserved: sync.target.reserved,
     signal: sync.signal,
-    onProblem: (path, message) => sync.report.fail(path, message, sync.plan.direction === 'push' ? 'data' : 'told'),
+    onProblem: (path, message) => sync.report.fail(path, message, sync.plan.direction === 'push' ? 'file' : 'told'),
   })
   for await (const [path, here, base, remote] of merge(local, sync.manifest.read(), objects))
     if (!isReserved(path, sync.target.reserved))

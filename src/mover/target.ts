@@ -44,7 +44,7 @@ export async function runTarget(
     error = report.outcome()
   } catch (thrown) {
     signal.throwIfAborted()
-    error = explain(thrown)
+    error = report.ended(explain(thrown))
     if (error.kind === 'bug') parts.onBug(thrown)
   }
   progress.end(error ? 'failed' : 'done')

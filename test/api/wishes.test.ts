@@ -217,18 +217,18 @@ describe('giving up what could not be saved', () => {
 describe('retry of a save', () => {
   test('takes a FAILED notebook with unsaved data back to saving, and forgets why it failed', async () => {
     await w.run(id)
-    await copy(true, { saveError: 'refused', saveFault: 'FAILED', writtenSince: new Date() })
+    await copy(true, { saveError: 'refused', saveFault: 'FAILED', unsavedFiles: 2, unsavedBytes: 7n })
     await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
     await w.move(id, 'FAILED', null, 'DATA_ACCESS')
-    const unsaved = 'query ($id: ID!) { notebook(id: $id) { unsaved { volume { id } node problem } } }'
+    const unsaved = 'query ($id: ID!) { notebook(id: $id) { unsaved { volume { id } node files bytes problem } } }'
     expect((await w.as(owner)<object>(unsaved, { id })).data).toEqual({
-      notebook: { unsaved: [{ volume: null, node: NODE, problem: 'refused' }] },
+      notebook: { unsaved: [{ volume: null, node: NODE, files: 2, bytes: '7', problem: 'refused' }] },
     })
 
     expect(await ask(RETRY)).toMatchObject({ state: 'STOPPING', phase: 'SAVING_WORKSPACE' })
     expect(await row()).toMatchObject({ desired: 'STOPPED', endState: 'STOPPED', endReason: 'USER' })
     expect((await w.as(owner)<object>(unsaved, { id })).data).toEqual({
-      notebook: { unsaved: [{ volume: null, node: NODE, problem: null }] },
+      notebook: { unsaved: [{ volume: null, node: NODE, files: 2, bytes: '7', problem: null }] },
     })
   })
 

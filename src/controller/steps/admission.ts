@@ -14,7 +14,7 @@ const QUEUE_POLL_MS = 5000
  * it looks again.
  */
 export async function reserveNode(context: StepContext): Promise<void> {
-  const { parts } = context
+  const { parts, notebook } = context
   const nodeId = parts.engine.nodeId
   const after = await context.change(async (row, tx, at) => {
     const obstacle = await obstacleTo(context, tx, row)
@@ -24,6 +24,8 @@ export async function reserveNode(context: StepContext): Promise<void> {
         set: { retryAt: new Date(at.getTime() + QUEUE_POLL_MS) },
       }
     const sideVolume = await reserveCopies(context, tx)
+    // What could not be saved is tried again by this start.
+    await tx.localCopy.updateMany({ where: { notebookId: notebook.id }, data: { saveError: null, saveFault: null } })
     return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId, sideVolume } }
   })
   if (after.nodeId) await wakeQueue(parts.database)

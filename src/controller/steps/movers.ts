@@ -12,10 +12,12 @@ import type { Container, DataSync, LocalCopy } from '../../generated/prisma/clie
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
 import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
-import { missingCopies } from './local-copies.ts'
+import { missingCopies, NOT_TRIED } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
 
 const MOVER_MEMORY_BYTES = 512 * 2 ** 20
+
+const SAVING_FIRST = 'Saving what an earlier run could not save.'
 
 /** Makes the mover that pulls what is not there, saves the workspace, or pushes the volumes that were written to. */
 export async function createMover(context: StepContext, purpose: MoverPurpose): Promise<void> {
@@ -48,7 +50,8 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
           operation,
         })),
       })
-      return {}
+      const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
+      return isOnTheWayUp ? { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } } : {}
     },
   )
 }
@@ -64,7 +67,7 @@ async function giveUpLostCopies(context: StepContext, targets: readonly LocalCop
     for (const { target, problem } of lost)
       await tx.localCopy.update({
         where: { notebookId_target: { notebookId: context.notebook.id, target } },
-        data: { saveError: problem, saveFault: 'ERROR' },
+        data: { ...NOT_TRIED, saveError: problem, saveFault: 'ERROR' },
       })
     return {}
   })

@@ -10,7 +10,7 @@ import { openPeriod } from '../billing.ts'
 import { editorAnswers } from '../probe.ts'
 import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PhaseFailedError, type StepContext } from './context.ts'
-import { missingCopies } from './local-copies.ts'
+import { missingCopies, NOT_TRIED } from './local-copies.ts'
 
 const PROBE_EVERY_MS = 100
 const IMAGE_REPORT_EVERY_MS = 1000
@@ -95,7 +95,7 @@ export async function createNotebook(context: StepContext): Promise<void> {
       const copies = { notebookId: notebook.id, target: { in: writableTargets(context) } }
       // From here on the copies may hold what no bucket has.
       await tx.localCopy.updateMany({ where: { ...copies, written: false }, data: { written: true, writtenSince: at } })
-      await tx.localCopy.updateMany({ where: copies, data: { saveError: null, saveFault: null } })
+      await tx.localCopy.updateMany({ where: copies, data: NOT_TRIED })
       return { events: keptCopies(context) }
     },
   )
@@ -106,7 +106,8 @@ function keptCopies({ notebook }: StepContext): NotebookEvent[] {
   const kept = notebook.localCopies.filter(({ saveError }) => saveError !== null)
   if (kept.length === 0) return []
   const names = kept.map(({ target }) => notebook.volumes.find(({ id }) => id === target)?.mountPath ?? '/workspace')
-  const message = `Started on the local copy of ${names.join(', ')}, which is not saved yet.`
+  const problems = kept.map(({ saveError }) => saveError).join(' ')
+  const message = `Started on the local copy of ${names.join(', ')}, which could not be saved yet. ${problems}`
   return [{ type: 'NotebookWarned', code: 'UNSAVED_DATA', message, dueAt: null }]
 }
 

@@ -1,17 +1,18 @@
 /**
  * What the outcome of a mover means for its notebook. A target that is done is settled there and then; one whose store or
  * files refuse is the user's to mend (or the platform's, for the workspace); one whose store did not answer is tried again
- * until the phase has had its time.
+ * until the phase has had its time. A save on the way up is tried once: there is a local copy to start on.
  */
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
-import type { Container, DataSync, Notebook } from '../../generated/prisma/client.ts'
+import type { Container, DataSync, LocalCopy, Notebook } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
 import { hasHadItsTime } from '../patience.ts'
 import type { StepContext } from './context.ts'
 import { failStart } from './departure.ts'
+import { NOT_TRIED } from './local-copies.ts'
 
 interface Failure {
   target: string
@@ -20,6 +21,7 @@ interface Failure {
   fault: 'FAILED' | 'ERROR'
   /** No more tries. */
   final: boolean
+  unsaved: Pick<LocalCopy, 'unsavedFiles' | 'unsavedBytes'>
 }
 
 /** Everything is pulled: on to compute. */
@@ -37,6 +39,7 @@ export async function recordOutcome(
   const { parts, observation } = context
   const tooLong = await hasHadItsTime(parts.database, context.notebook, observation.view.now)
   const failures = syncs.flatMap((sync) => failureOf(context, sync, results.get(sync) ?? null, tooLong))
+  const isPull = container.purpose === 'PULL'
   await context.change(async (notebook, tx, at) => {
     const events: NotebookEvent[] = []
     for (const sync of syncs) {
@@ -45,8 +48,7 @@ export async function recordOutcome(
       if (result?.state === 'done') await settleCopy(context, tx, sync, at)
     }
     await tx.container.update({ where: { id: container.id }, data: { settled: true } })
-    const change =
-      container.purpose === 'PULL' ? afterPullRun(notebook, failures) : await afterPushRun(context, tx, failures)
+    const change = isPull ? afterPullRun(notebook, failures) : await afterPushRun(tx, notebook, failures)
     return { ...change, events }
   })
   return failures.find(({ final }) => !final)?.message ?? null
@@ -54,16 +56,31 @@ export async function recordOutcome(
 
 function failureOf(context: StepContext, sync: DataSync, result: TargetResult | null, tooLong: boolean): Failure[] {
   if (result?.state === 'done') return []
-  const volume = context.notebook.volumes.find(({ id }) => id === sync.volumeId)
+  const { volumes, state, attempts } = context.notebook
+  const volume = volumes.find(({ id }) => id === sync.volumeId)
   const name = volume ? `Volume ${volume.mountPath}` : 'The workspace'
+  const { kind, ofFiles } = result?.error ?? {}
+  // A mover that was cut off has not tried: it may once more.
+  const isOnlyTry = sync.direction === 'PUSH' && state === 'STARTING' && (result !== null || attempts > 0)
   return [
     {
       target: targetOf(sync),
       message: `${name}: ${result?.error?.message ?? 'the data mover ended without a result.'}`,
-      fault: volume && result?.error?.kind !== 'bug' ? 'FAILED' : 'ERROR',
-      final: result?.error?.kind === 'data' || tooLong,
+      // The store of a workspace is the platform's, but what lies in it is the user's.
+      fault: (volume && (kind === 'data' || kind === 'store')) || ofFiles ? 'FAILED' : 'ERROR',
+      final: kind === 'data' || tooLong || isOnlyTry,
+      unsaved: result ? leftBy(result) : { unsavedFiles: null, unsavedBytes: null },
     },
   ]
+}
+
+/** What a push that failed did not carry, if it got as far as to count it. */
+function leftBy(result: TargetResult): Failure['unsaved'] {
+  const { filesTotal, filesDone, filesSkipped, filesDeleted, bytesTotal, bytesDone } = result
+  return {
+    unsavedFiles: filesTotal === null ? null : filesTotal - filesDone - filesSkipped - filesDeleted,
+    unsavedBytes: bytesTotal === null ? null : BigInt(bytesTotal - bytesDone),
+  }
 }
 
 /** The mover was cut off before this target had a result. */
@@ -84,9 +101,7 @@ async function settleCopy({ notebook }: StepContext, tx: Transaction, sync: Data
   await tx.localCopy.update({
     where: { notebookId_target: { notebookId: notebook.id, target: targetOf(sync) } },
     data:
-      sync.direction === 'PULL'
-        ? { pulledAt: at }
-        : { written: false, writtenSince: null, savedAt: at, saveError: null, saveFault: null },
+      sync.direction === 'PULL' ? { pulledAt: at } : { written: false, writtenSince: null, savedAt: at, ...NOT_TRIED },
   })
 }
 
@@ -98,11 +113,11 @@ function afterPullRun(notebook: Notebook, failures: readonly Failure[]): Change 
 }
 
 /** What cannot be saved keeps its local copy; the other targets go on. */
-async function afterPushRun({ notebook }: StepContext, tx: Transaction, failures: readonly Failure[]): Promise<Change> {
-  for (const { target, message, fault } of failures.filter(({ final }) => final))
+async function afterPushRun(tx: Transaction, notebook: Notebook, failures: readonly Failure[]): Promise<Change> {
+  for (const { target, message, fault, unsaved } of failures.filter(({ final }) => final))
     await tx.localCopy.update({
       where: { notebookId_target: { notebookId: notebook.id, target } },
-      data: { saveError: message, saveFault: fault },
+      data: { saveError: message, saveFault: fault, ...unsaved },
     })
-  return {}
+  return notebook.state === 'STARTING' ? { to: { state: 'STARTING', phase: 'PULLING_DATA' } } : {}
 }

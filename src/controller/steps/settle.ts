@@ -34,7 +34,7 @@ export async function settle(context: StepContext): Promise<void> {
           state: fault.saveFault === 'ERROR' ? 'ERROR' : 'FAILED',
           phase: null,
           reason: fault.saveFault === 'ERROR' ? 'PLATFORM' : 'DATA_ACCESS',
-          message: `Not everything is saved; the files are kept. ${unsaved.map(({ saveError }) => saveError).join(' ')}`,
+          message: `${causeOf(notebook)}Not everything is saved; the files are kept. ${unsaved.map(({ saveError }) => saveError).join(' ')}`,
         }
       : {
           state: settledState(notebook.endState),
@@ -47,6 +47,11 @@ export async function settle(context: StepContext): Promise<void> {
       desired: fault ? 'STOPPED' : notebook.desired,
     },
   }))
+}
+
+/** Why the run ended, where that was a fault of its own. */
+function causeOf({ endState, endMessage }: { endState: string | null; endMessage: string | null }): string {
+  return endMessage && settledState(endState) !== 'STOPPED' ? `${endMessage} ` : ''
 }
 
 function settledState(endState: string | null): 'STOPPED' | 'FAILED' | 'ERROR' {
