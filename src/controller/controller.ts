@@ -1,8 +1,10 @@
 /**
  * The reconciler's engine room: claims due notebooks, works on each in a task of its own, and keeps its leases. Wake-ups make
- * it look at once; the poll is the truth. No notebook waits for another.
+ * it look at once; the poll is the truth. No notebook waits for another. Leases, and its own end, are about this process:
+ * they run on real time, whatever the notebooks' clock says.
  */
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../domain/clock.ts'
 import { claimDue, renewLeases } from '../store/leases.ts'
 import type { ControllerParts } from './parts.ts'
 import { listenToEngine, sweepRegularly } from './rounds.ts'
@@ -28,7 +30,7 @@ export class Controller {
   }
 
   start(): void {
-    this.#renewedAt = this.#parts.clock.now().getTime()
+    this.#renewedAt = systemClock.now().getTime()
     this.#loops = Promise.all([
       this.#claimLoop(),
       this.#renewLoop(),
@@ -44,7 +46,7 @@ export class Controller {
   async stop(): Promise<void> {
     this.#ended.abort()
     this.#look.abort()
-    const overdue = this.#parts.clock.sleep(END_MS, new AbortController().signal)
+    const overdue = systemClock.sleep(END_MS, new AbortController().signal)
     await Promise.race([this.#finish(), overdue])
   }
 
@@ -99,9 +101,9 @@ export class Controller {
 
   /** Renews three times per lease. Tasks whose lease is lost, or cannot be renewed in time, end. */
   async #renewLoop(): Promise<void> {
-    const { database, clock, leaseSeconds, log } = this.#parts
+    const { database, leaseSeconds, log } = this.#parts
     while (!this.#ended.signal.aborted) {
-      await clock.sleep((leaseSeconds * 1000) / 3, this.#ended.signal)
+      await systemClock.sleep((leaseSeconds * 1000) / 3, this.#ended.signal)
       const asked = [...this.#tasks]
       try {
         const held = await renewLeases(
@@ -110,11 +112,11 @@ export class Controller {
           leaseSeconds,
           asked.map(([id]) => id),
         )
-        this.#renewedAt = clock.now().getTime()
+        this.#renewedAt = systemClock.now().getTime()
         for (const [id, { task }] of asked) if (!held.has(id)) task.end()
       } catch (error) {
         log.error({ err: error }, 'could not renew leases')
-        const lost = clock.now().getTime() - this.#renewedAt > leaseSeconds * 1000
+        const lost = systemClock.now().getTime() - this.#renewedAt > leaseSeconds * 1000
         if (lost) for (const [, { task }] of asked) task.end()
       }
     }

@@ -24,7 +24,7 @@ export function faultOf(error: unknown, notebookId: string, step: string, log: L
     return { reason: 'PLATFORM', message: 'The container engine does not answer.', final: false }
   if (error instanceof ImageError) return { reason: 'IMAGE', message: error.message, final: false }
   if (error instanceof PassingFaultError) return { reason: 'PLATFORM', message: error.message, final: false }
-  if (error instanceof PhaseFailedError) return { reason: 'PLATFORM', message: error.message, final: true }
+  if (error instanceof PhaseFailedError) return { reason: error.reason, message: error.message, final: true }
   log.error({ err: error, notebookId, step }, 'a step failed unexpectedly')
   return { reason: 'PLATFORM', message: 'Something went wrong on our side.', final: false }
 }

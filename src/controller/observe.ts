@@ -30,7 +30,7 @@ export async function observe(
 ): Promise<Observation | null> {
   const [notebook, [time]] = await Promise.all([
     database.notebook.findFirst({ where: { id: notebookId, deletedAt: null }, include: WITH_ALL }),
-    database.$queryRaw<[{ now: Date }]>`SELECT now()`,
+    database.$queryRaw<[{ now: Date }]>`SELECT cahier_now() AS "now"`,
   ])
   if (!notebook) return null
   assertHere(notebook, engine.nodeId)

@@ -7,7 +7,7 @@ import type { Transaction } from '../store/database.ts'
 export async function hasHadItsTime(tx: Transaction, notebook: Notebook, now: Date): Promise<boolean> {
   const { id, phase, phaseStartedAt } = notebook
   if (phase === null || phase === 'QUEUED') return false
-  const budget = PHASE_BUDGET_SECONDS[phase]
+  const budget: number | null = PHASE_BUDGET_SECONDS[phase]
   const passed = (since: Date, seconds: number) => now.getTime() - since.getTime() > seconds * 1000
   if (budget !== null) return passed(phaseStartedAt, budget)
   const moved = await lastProgressAt(tx, id)

@@ -83,7 +83,7 @@ export function assertTransition(from: Place, to: Place): void {
 }
 
 /** How long a phase may take in all, in seconds; null: as long as it makes progress. From the contract's table of budgets. */
-export const PHASE_BUDGET_SECONDS: Readonly<Record<Phase, number | null>> = {
+export const PHASE_BUDGET_SECONDS = {
   QUEUED: null,
   PULLING_DATA: null,
   ALLOCATING: 60,
@@ -93,13 +93,14 @@ export const PHASE_BUDGET_SECONDS: Readonly<Record<Phase, number | null>> = {
   SAVING_WORKSPACE: null,
   PUSHING_DATA: null,
   REMOVING: 10 * 60,
-}
+} as const satisfies Readonly<Record<Phase, number | null>>
 
 /** How long a phase without a total may go on without progress, in seconds. */
 export const STALL_SECONDS = { data: 15 * 60, image: 5 * 60 } as const
 
-/** Between SIGTERM and SIGKILL, in seconds. */
+/** Between SIGTERM and SIGKILL, in seconds: for a notebook, and for a mover that is called off. */
 export const STOP_GRACE_SECONDS = 30
+export const MOVER_GRACE_SECONDS = 2
 
 /** A run's default limit: 7 days, in seconds. */
 export const RUN_LIMIT_SECONDS = 604_800

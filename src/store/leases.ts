@@ -1,7 +1,8 @@
 /**
  * Who works on which notebook. A controller claims notebooks that are due and owns each until it releases it or its lease
  * runs out. The epoch rises with every claim, so that a late write of a former owner is refused (see changeNotebook).
- * All times are the database's.
+ * Leases run on the database's real time, since they are about processes that live or do not; what is due is judged by the
+ * notebooks' clock, `cahier_now()`.
  */
 import type { Database } from './database.ts'
 import type { Lease } from './notebooks.ts'
@@ -23,7 +24,7 @@ export async function claimDue(
       "leaseUntil" = now() + make_interval(secs => ${leaseSeconds}::double precision)
     WHERE "id" IN (
       SELECT "id" FROM "Notebook"
-      WHERE "dueAt" <= now() AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) AND "deletedAt" IS NULL
+      WHERE "dueAt" <= cahier_now() AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) AND "deletedAt" IS NULL
       ORDER BY "dueAt" LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ) RETURNING "id", "leaseEpoch"`
   return rows.map(({ id, leaseEpoch }) => ({ notebookId: id, lease: { owner, epoch: leaseEpoch } }))
@@ -65,7 +66,7 @@ export async function wakeNotebooks(database: Database, notebookIds: readonly st
   if (notebookIds.length === 0) return
   await database.$executeRaw`
     WITH woken AS (
-      UPDATE "Notebook" SET "dueAt" = now(), "wakes" = "wakes" + 1
+      UPDATE "Notebook" SET "dueAt" = cahier_now(), "wakes" = "wakes" + 1
       WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "id" = ANY(${notebookIds}::uuid[]) AND "deletedAt" IS NULL
                      ORDER BY "id" FOR UPDATE)
       RETURNING "id"
@@ -76,7 +77,7 @@ export async function wakeNotebooks(database: Database, notebookIds: readonly st
 export async function wakeQueue(database: Database): Promise<void> {
   await database.$executeRaw`
     WITH woken AS (
-      UPDATE "Notebook" SET "dueAt" = now(), "retryAt" = NULL, "wakes" = "wakes" + 1
+      UPDATE "Notebook" SET "dueAt" = cahier_now(), "retryAt" = NULL, "wakes" = "wakes" + 1
       WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "phase" = 'QUEUED' AND "deletedAt" IS NULL
                      ORDER BY "id" FOR UPDATE)
       RETURNING "id"

@@ -12,9 +12,17 @@ export interface NewNotebook {
 
 /** It begins in STARTING, QUEUED. Its first event takes the project's next number, so call this last in the transaction. */
 export async function insertNotebook(tx: Transaction, { notebook, labels, volumes }: NewNotebook): Promise<Notebook> {
-  const [{ at }] = await tx.$queryRaw<[{ at: Date }]>`SELECT now() AS "at"`
+  const [{ at }] = await tx.$queryRaw<[{ at: Date }]>`SELECT cahier_now() AS "at"`
   const created = await tx.notebook.create({
-    data: { ...notebook, state: 'STARTING', phase: 'QUEUED', phaseStartedAt: at, desired: 'RUNNING', dueAt: at },
+    data: {
+      ...notebook,
+      state: 'STARTING',
+      phase: 'QUEUED',
+      createdAt: at,
+      phaseStartedAt: at,
+      desired: 'RUNNING',
+      dueAt: at,
+    },
   })
   const notebookId = notebook.id
   await tx.notebookLabel.createMany({ data: labels.map((label) => ({ ...label, notebookId })) })

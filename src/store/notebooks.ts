@@ -49,7 +49,7 @@ export async function changeNotebook(
 ): Promise<Notebook> {
   return database.$transaction(async (tx) => {
     const [locked] = await tx.$queryRaw<{ at: Date }[]>`
-      SELECT now() AS "at" FROM "Notebook" WHERE "id" = ${notebookId}::uuid AND "deletedAt" IS NULL FOR UPDATE`
+      SELECT cahier_now() AS "at" FROM "Notebook" WHERE "id" = ${notebookId}::uuid AND "deletedAt" IS NULL FOR UPDATE`
     if (!locked) throw new NotFoundError('notebook')
     const notebook = await tx.notebook.findUniqueOrThrow({ where: { id: notebookId } })
     if (lease && (notebook.leaseOwner !== lease.owner || notebook.leaseEpoch !== lease.epoch))

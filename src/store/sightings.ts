@@ -45,13 +45,13 @@ export async function recordSightings(
         WHERE container."nodeId" = ${nodeId} AND container."role" = 'NOTEBOOK' AND NOT container."settled" AND seen."id" IS NULL
       ) ORDER BY "id" FOR UPDATE
     ), woken AS (
-      UPDATE "Notebook" SET "dueAt" = now(), "wakes" = "wakes" + 1
+      UPDATE "Notebook" SET "dueAt" = cahier_now(), "wakes" = "wakes" + 1
       WHERE "id" IN (SELECT "id" FROM bereft) RETURNING pg_notify('cahier_wishes', "id"::text)
     ), alive AS (
       SELECT container."id" FROM "Container" AS container JOIN seen ON seen."id" = container."id" AND seen."isRunning"
       WHERE (SELECT count(*) FROM bereft) >= 0 FOR NO KEY UPDATE OF container SKIP LOCKED
     ), marked AS (
-      UPDATE "Container" SET "lastSeenAliveAt" = now() WHERE "id" IN (SELECT "id" FROM alive)
+      UPDATE "Container" SET "lastSeenAliveAt" = cahier_now() WHERE "id" IN (SELECT "id" FROM alive)
     )
     SELECT seen."id", notebook."generation", notebook."deletedAt" IS NOT NULL AS "isDeleted"
     FROM seen LEFT JOIN "Notebook" AS notebook ON notebook."id" = seen."notebookId"

@@ -1,7 +1,7 @@
 /** However a run ends, its data is saved before the notebook settles, and who ended it is on record. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sweep } from '../../src/controller/sweep.ts'
-import { isSettled, type World, world } from './world.ts'
+import { isRunning, isSettled, type World, world } from './world.ts'
 
 let w: World
 beforeEach(async () => {
@@ -58,7 +58,9 @@ describe('however a run ends, its data is saved, and who ended it is on record',
 
   test('the run limit', async () => {
     w.control()
-    const { id } = await w.notebook([], { maxRunSeconds: 1 })
+    const { id } = await w.notebook([], { maxRunSeconds: 3600 })
+    await w.until(id, isRunning)
+    await w.clock.advance(3600)
     expect(await w.until(id, isSettled)).toMatchObject({ state: 'STOPPED', reason: 'RUN_LIMIT' })
   })
 })

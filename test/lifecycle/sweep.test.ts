@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sweep } from '../../src/controller/sweep.ts'
-import type { Clock } from '../../src/domain/clock.ts'
 import type { ContainerSpec, Identity } from '../../src/engine/port.ts'
 import type { Database } from '../../src/store/database.ts'
 import { type World, world } from './world.ts'
@@ -44,8 +43,6 @@ function stranger(identity: Partial<Identity>, started = true): string {
   if (started) w.daemon.start(id, null)
   return id
 }
-
-const later = (seconds: number): Clock => ({ ...w.clock, now: () => new Date(Date.now() + seconds * 1000) })
 
 describe('the sweep', () => {
   test('marks in one statement who lives, and wakes RUNNING notebooks whose container has ended or is gone', async () => {
@@ -100,9 +97,11 @@ describe('the sweep', () => {
 
   test('what was made but never recorded is removed after 2 min, not before', async () => {
     const inert = stranger({}, false)
-    await sweep({ ...w.parts, clock: later(100) })
+    await w.clock.advance(100)
+    await sweep(w.parts)
     expect(w.daemon.find(inert)?.state).toBe('created')
-    await sweep({ ...w.parts, clock: later(130) })
+    await w.clock.advance(30)
+    await sweep(w.parts)
     expect(w.daemon.find(inert)).toBeUndefined()
   })
 

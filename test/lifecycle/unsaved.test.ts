@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { encodeId } from '../../src/domain/ids.ts'
+import { SAVE_RETRY_SECONDS, STALL_SECONDS } from '../../src/domain/lifecycle.ts'
 import { moverThat } from '../../src/engine/fake/programs.ts'
 import type { TargetError } from '../../src/mover/protocol.ts'
 import { deleteNotebook, retryNotebookSync, startNotebook, stopNotebook } from '../../src/usecases/notebooks.ts'
@@ -40,8 +41,7 @@ describe('what cannot be saved is kept', () => {
     expect(await w.database.localCopy.findMany()).toMatchObject([{ target: volume.id, written: true }])
 
     w.daemon.programs.mover = moverThat()
-    await w.database.notebook.update({ where: { id }, data: { phaseStartedAt: new Date(0), stoppedAt: new Date(0) } })
-    await w.wake(id)
+    await w.clock.advance(SAVE_RETRY_SECONDS)
     expect(await w.until(id, ({ state }) => state === 'STOPPED')).toMatchObject({ reason: 'USER' })
     await w.expectNothingLeft()
   })
@@ -102,8 +102,7 @@ describe('what cannot be saved is kept', () => {
     w.daemon.programs.mover = moverThat()
     const pushes = () => w.database.dataSync.count({ where: { direction: 'PUSH' } })
     const before = await pushes()
-    await w.database.notebook.update({ where: { id }, data: { phaseStartedAt: new Date(0), stoppedAt: new Date(0) } })
-    await w.wake(id)
+    await w.clock.advance(SAVE_RETRY_SECONDS)
     const failed = await w.until(
       id,
       ({ state, message }) => state === 'ERROR' && message !== null && /was removed/.test(message),
@@ -320,7 +319,7 @@ describe('whose fault it is', () => {
       process.stdin?.includes('"kind":"workspace"') ? saves(process) : { code: 137, oomKilled: true }
     await w.wish(id, stop)
     await w.until(id, ({ phase, attempts }) => phase === 'PUSHING_DATA' && attempts > 0)
-    await w.database.notebook.update({ where: { id }, data: { phaseStartedAt: new Date(0) } })
+    await w.clock.advance(STALL_SECONDS.data)
     const failed = await w.until(id, isSettled)
     expect(failed).toMatchObject({ state: 'ERROR', reason: 'PLATFORM' })
     expect(failed.message).toContain('Volume /workspace/v0: the data mover ended without a result.')

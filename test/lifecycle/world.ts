@@ -1,6 +1,6 @@
 /**
- * A reconciler on a real database and the fake engine, with one project in it. `until` waits for a condition by the
- * notifications that every change rings, so no test sleeps.
+ * A reconciler on a real database and the fake engine, with one project in it and all of it on one clock, which a test may
+ * hold or advance. `until` waits for a condition by the notifications that every change rings, so no test sleeps.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,7 +13,6 @@ import { Controller } from '../../src/controller/controller.ts'
 import type { ControllerParts } from '../../src/controller/parts.ts'
 import { sealCredentials } from '../../src/data/credentials.ts'
 import { parseCatalogue } from '../../src/domain/catalogue.ts'
-import { systemClock } from '../../src/domain/clock.ts'
 import { FakeDaemon } from '../../src/engine/fake/daemon.ts'
 import { startFakeEditor } from '../../src/engine/fake/editor.ts'
 import { createFakeEngine } from '../../src/engine/fake/engine.ts'
@@ -22,6 +21,7 @@ import { ensureInstallation, recordNode } from '../../src/store/installation.ts'
 import { wakeNotebooks } from '../../src/store/leases.ts'
 import { insertNotebook } from '../../src/store/new-notebook.ts'
 import { changeNotebook } from '../../src/store/notebooks.ts'
+import { TestClock } from '../testkit/clock.ts'
 import { freshDatabase } from '../testkit/database.ts'
 
 const NODE = 'node-1'
@@ -34,8 +34,9 @@ export const isSettled = ({ state }: { state: string }): boolean => ['STOPPED', 
 export async function world() {
   const fresh = await freshDatabase()
   const { database } = fresh
+  const clock = await TestClock.of(database)
   const editor = await startFakeEditor()
-  const daemon = new FakeDaemon({ now: () => new Date(), images: ['mover', 'jupyterlab-python'] })
+  const daemon = new FakeDaemon({ now: () => clock.now(), images: ['mover', 'jupyterlab-python'] })
   daemon.address = editor.address
   const installation = await ensureInstallation(database)
   const engine = createFakeEngine({ daemon, installation, nodeId: NODE })
@@ -46,7 +47,7 @@ export async function world() {
     engine,
     catalogue,
     vault,
-    clock: systemClock,
+    clock,
     log: pino({ level: 'silent' }),
     installation,
     platformStore: { endpoint: 'http://s3.invalid', region: 'x', accessKey: 'x', secretKey: 'x' },
@@ -77,10 +78,15 @@ export async function world() {
   listener.on('notification', ({ channel, payload }) => {
     if (channel === 'cahier_wishes' && payload) for (const controller of controllers) controller.wake(payload)
   })
+  clock.onAdvance = () => {
+    for (const controller of controllers) controller.wake(null)
+  }
 
   return {
     ...parts,
     parts,
+    /** `advance` it instead of sleeping; `hold` it to show that nothing waits for time to pass. */
+    clock,
     daemon,
     editor,
     project,

@@ -1,4 +1,5 @@
 /** What a step has at hand, and the two ways in which it acts: a fenced write, and an engine call that the lease covers. */
+import type { Reason } from '../../domain/lifecycle.ts'
 import type { ContainerEngine } from '../../engine/port.ts'
 import type { Notebook } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
@@ -9,6 +10,11 @@ import type { ControllerParts } from '../parts.ts'
 /** A fault that is neither the user's nor worth more tries: it ends the phase. */
 export class PhaseFailedError extends Error {
   override readonly name = 'PhaseFailedError'
+  readonly reason: Reason
+  constructor(message: string, reason: Reason = 'PLATFORM') {
+    super(message)
+    this.reason = reason
+  }
 }
 
 /** A fault of the platform that may pass. The message is for the user. */

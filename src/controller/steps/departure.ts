@@ -4,7 +4,7 @@
  */
 
 import type { Reason } from '../../domain/lifecycle.ts'
-import { STOP_GRACE_SECONDS } from '../../domain/lifecycle.ts'
+import { MOVER_GRACE_SECONDS, STOP_GRACE_SECONDS } from '../../domain/lifecycle.ts'
 import type { Departure } from '../../domain/next-step.ts'
 import type { ContainerStatus } from '../../engine/port.ts'
 import type { Notebook, Prisma } from '../../generated/prisma/client.ts'
@@ -15,7 +15,6 @@ import { closePeriod } from '../billing.ts'
 import type { StepContext } from './context.ts'
 
 const LOG_TAIL_LINES = 100
-const MOVER_GRACE_SECONDS = 2
 
 interface Ending {
   endState: 'STOPPED' | 'FAILED' | 'ERROR'

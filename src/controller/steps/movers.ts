@@ -5,11 +5,12 @@
 
 import { planMover } from '../../data/plan.ts'
 import { parseProgress, parseResult, targetOf, writeProgress } from '../../data/progress.ts'
-import { STALL_SECONDS } from '../../domain/lifecycle.ts'
+import { MOVER_GRACE_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
 import type { MoverPurpose } from '../../domain/next-step.ts'
 import type { VolumeMount } from '../../engine/port.ts'
 import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
+import { Watchdog } from '../watchdog.ts'
 import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
@@ -111,32 +112,32 @@ export async function followMover(context: StepContext, containerId: string): Pr
   const { parts, lease } = context
   const { operation } = recordOf(context, containerId)
   const syncs = new Map((await syncsOf(context, operation)).map((sync) => [targetOf(sync), sync]))
-  const stall = new AbortController()
-  let watchdog = watch(stall)
-  const moved = new Map<string, number>()
-  try {
-    for await (const text of parts.engine.lines(containerId, AbortSignal.any([context.signal, stall.signal]))) {
-      const line = parseProgress(text)
-      const sync = line && syncs.get(line.target)
-      if (!line || !sync || line.operation !== operation) continue
-      const isAhead = line.bytesDone + line.filesDone > (moved.get(line.target) ?? 0)
+  // Who follows a mover again hears all its reports from the start: what is on record already is no progress.
+  const moved = new Map([...syncs].map(([target, sync]) => [target, Number(sync.bytesDone) + sync.filesDone]))
+  using stall = watch(context, [...syncs.values()])
+  for await (const text of parts.engine.lines(containerId, AbortSignal.any([context.signal, stall.signal]))) {
+    const line = parseProgress(text)
+    const sync = line && syncs.get(line.target)
+    if (!line || !sync || line.operation !== operation) continue
+    const isAhead = line.bytesDone + line.filesDone > (moved.get(line.target) ?? 0)
+    if (isAhead) {
       moved.set(line.target, line.bytesDone + line.filesDone)
-      if (isAhead) {
-        clearTimeout(watchdog)
-        watchdog = watch(stall)
-      }
-      await writeProgress(parts.database, sync, lease, parts.clock.now(), line, isAhead)
+      stall.feed()
     }
-  } finally {
-    clearTimeout(watchdog)
+    await writeProgress(parts.database, sync, lease, parts.clock.now(), line, isAhead)
   }
   if (!stall.signal.aborted) return
   const engine = await context.engineUnderLease()
-  await engine.stop(containerId, 2)
+  await engine.stop(containerId, MOVER_GRACE_SECONDS)
 }
 
-function watch(stall: AbortController): NodeJS.Timeout {
-  return setTimeout(() => stall.abort(), STALL_SECONDS.data * 1000)
+/** Its patience begins with the last progress, also when that was before the control plane was restarted. */
+function watch({ parts, observation }: StepContext, syncs: readonly DataSync[]): Watchdog {
+  const patience = STALL_SECONDS.data * 1000
+  const signs = syncs.flatMap(({ startedAt, progressedAt }) => [startedAt, progressedAt])
+  const last = Math.max(...signs.map((sign) => (sign ?? observation.view.now).getTime()))
+  const silence = observation.view.now.getTime() - last
+  return new Watchdog(parts.clock, patience, new Error('The mover moves nothing any more.'), patience - silence)
 }
 
 /** Reads the results of a mover that has ended, and puts them and what follows from them on record. */

@@ -8,6 +8,7 @@ import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
 import { ring } from '../../store/database.ts'
 import { openPeriod } from '../billing.ts'
 import { editorAnswers } from '../probe.ts'
+import { Watchdog } from '../watchdog.ts'
 import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PhaseFailedError, type StepContext } from './context.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
@@ -25,26 +26,23 @@ export async function provideImage(context: StepContext): Promise<void> {
 
 /** Gives up after 5 min without a sign of life, or 30 min in all. */
 async function makeImage(context: StepContext, image: string): Promise<void> {
-  const { engine } = context.parts
-  const tooLong = new AbortController()
-  const give = (seconds: number, sentence: string) =>
-    setTimeout(() => tooLong.abort(new PhaseFailedError(sentence)), seconds * 1000)
-  const total = give(PHASE_BUDGET_SECONDS.PULLING_IMAGE ?? 0, 'The image could not be made in its time.')
-  const silence = () => give(STALL_SECONDS.image, 'The image made no progress any more.')
-  let stall = silence()
+  const { clock, engine } = context.parts
+  const tooLong = new PhaseFailedError('The image could not be made in its time.', 'IMAGE')
+  using total = new Watchdog(clock, timeLeft(context, PHASE_BUDGET_SECONDS.PULLING_IMAGE), tooLong)
+  const noProgress = new PhaseFailedError('The image made no progress any more.', 'IMAGE')
+  using stall = new Watchdog(clock, STALL_SECONDS.image * 1000, noProgress)
   const report = reporter(context)
-  try {
-    const onProgress = ({ message }: ImageProgress) => {
-      clearTimeout(stall)
-      stall = silence()
-      report.say(message)
-    }
-    await engine.provideImage(image, onProgress, AbortSignal.any([context.signal, tooLong.signal]))
-    await report.done()
-  } finally {
-    clearTimeout(total)
-    clearTimeout(stall)
+  const onProgress = ({ message }: ImageProgress) => {
+    stall.feed()
+    report.say(message)
   }
+  await engine.provideImage(image, onProgress, AbortSignal.any([context.signal, total.signal, stall.signal]))
+  await report.done()
+}
+
+/** Of the phase's budget, in ms: what a control plane of before took counts. */
+function timeLeft({ notebook, observation }: StepContext, budgetSeconds: number): number {
+  return notebook.phaseStartedAt.getTime() + budgetSeconds * 1000 - observation.view.now.getTime()
 }
 
 /** Writes the newest message of many, one write at a time; a write that fails shows in `done`. */
@@ -137,7 +135,7 @@ export async function awaitEditor(context: StepContext, containerId: string): Pr
   const record = notebook.containers.find(({ id }) => id === containerId)
   if (!record) throw new Error(`Container ${containerId} is not on record`)
   const { readyPath } = editorOf(parts.catalogue, notebook)
-  const budgetMs = (PHASE_BUDGET_SECONDS.STARTING_CONTAINER ?? 0) * 1000
+  const budgetMs = PHASE_BUDGET_SECONDS.STARTING_CONTAINER * 1000
   for (;;) {
     const status = await parts.engine.inspect(containerId)
     if (status?.state !== 'running') return
