@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { type Destination, parseDestination } from './host/firewall-rules.ts'
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -50,6 +51,20 @@ const Environment = z.object({
       z.array(z.string().regex(/^([^\s:]+|\[[0-9a-f:]+\]):\d+$/i, 'is not a list of host:port, separated by commas')),
     )
     .default([]),
+  NOTEBOOK_ALLOWED_ADDRESSES: z
+    .string()
+    .transform((list, context) =>
+      list.split(',').map((item) => {
+        const destination = parseDestination(item.trim())
+        if (destination) return destination
+        context.addIssue({
+          code: 'custom',
+          message: `"${item.trim()}" is not an address such as 10.0.0.5:5432 or 10.1.0.0/16`,
+        })
+        return z.NEVER
+      }),
+    )
+    .default([]),
   CATALOGUE: z.string().min(1).optional(),
   LEASE_SECONDS: seconds(5),
   SWEEP_SECONDS: seconds(60),
@@ -80,6 +95,8 @@ export interface Config {
   encryptionKey: Buffer | undefined
   /** `host:port` of loopback, link-local or private addresses at which users' data stores may lie. */
   allowedPrivateAddresses: string[]
+  /** Addresses of this machine, and link-local and private ones, that notebooks may reach. */
+  notebookAllowedAddresses: Destination[]
   /**
    * Absolute path of the catalogue of editors, frameworks and flavors, with the folders of its images beside it;
    * undefined: the one that comes with Cahier.
@@ -122,6 +139,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     workspaceBucket: value.WORKSPACE_BUCKET,
     encryptionKey: value.ENCRYPTION_KEY ? Buffer.from(value.ENCRYPTION_KEY, 'base64') : undefined,
     allowedPrivateAddresses: value.ALLOWED_PRIVATE_ADDRESSES,
+    notebookAllowedAddresses: value.NOTEBOOK_ALLOWED_ADDRESSES,
     catalogue: value.CATALOGUE ? resolve(value.CATALOGUE) : undefined,
     leaseSeconds: value.LEASE_SECONDS,
     sweepSeconds: value.SWEEP_SECONDS,

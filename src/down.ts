@@ -25,6 +25,7 @@ await withoutStackTraces('Cahier cannot be taken down.', async () => {
   if (existsSync(join(config.home, 'env'))) {
     const foundation = await layFoundation(config, say)
     await stopNotebooks(config, foundation)
+    await foundation.isolation.lower()
     await foundation.database.$disconnect()
   }
   await stopEmbedded(config.home, say)

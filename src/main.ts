@@ -48,7 +48,7 @@ interface Running {
 }
 
 async function start(config: Config, foundation: Foundation, log: Logger): Promise<Running> {
-  const { database, vault, catalogue, engine, store, workspaceBucket } = foundation
+  const { database, vault, catalogue, engine, isolation, store, workspaceBucket } = foundation
   const { publicUrl, gatewayDomain } = config
 
   const hub = new Hub({ database, clock, log })
@@ -86,6 +86,7 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
         engine: () => engine.ping(),
         objectStorage: () => store.ping(workspaceBucket),
       },
+      warnings: () => (isolation.gap ? [isolation.gap] : []),
       clock,
       log,
     }),
@@ -104,10 +105,16 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
   hub.start()
   await server.listen(config.port, config.host)
   controller.start()
+  const guarded = new AbortController()
+  const guarding = isolation.hold(guarded.signal, log)
   return {
     server,
     parts: [
       () => controller.stop(),
+      () => {
+        guarded.abort()
+        return guarding
+      },
       () => listening.close(),
       () => hub.close(),
       () => database.$disconnect(),

@@ -23,6 +23,7 @@ import { ensureInstallation, recordNode } from '../store/installation.ts'
 import { applyMigrations } from '../store/migrate.ts'
 import { encryptionKey } from './encryption-key.ts'
 import { provideImages } from './images.ts'
+import { Isolation } from './isolation.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 const CATALOGUE = fileURLToPath(new URL('../../images/catalogue.json', import.meta.url))
@@ -31,6 +32,7 @@ export interface Foundation {
   database: Database
   databaseUrl: string
   engine: ContainerEngine
+  isolation: Isolation
   catalogue: Catalogue
   installation: string
   vault: Vault
@@ -58,6 +60,9 @@ export async function layFoundation(config: Config, say: (line: string) => void)
   const images = new ImageBuilder(docker, catalogue, dirname(catalogueFile))
   const engine = createDockerEngine({ docker, installation, nodeId, images })
   await engine.prepare()
+  const isolation = new Isolation({ docker, installation, allowed: config.notebookAllowedAddresses })
+  await isolation.raise()
+  if (isolation.gap) say(`Warning: ${isolation.gap}`)
   await recordNode(database, nodeId, await engine.capacity())
   await provideImages(images, catalogue, config.objectStore === undefined, say)
 
@@ -72,6 +77,7 @@ export async function layFoundation(config: Config, say: (line: string) => void)
     database,
     databaseUrl,
     engine,
+    isolation,
     catalogue,
     installation,
     vault,

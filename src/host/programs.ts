@@ -40,11 +40,16 @@ interface RunOptions {
   cwd?: string
   uid?: number
   gid?: number
+  /** What it reads from stdin; nothing when not given. */
+  input?: string
 }
 
-/** Runs a program without stdin to its end. Throws only when it cannot be started. */
-export function runProgram(program: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
-  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+/** Runs a program to its end. Throws only when it cannot be started. */
+export function runProgram(program: string, args: string[], { input, ...options }: RunOptions = {}): Promise<Outcome> {
+  const child = spawn(program, args, { ...options, stdio: 'pipe' })
+  // One that ends without reading says why by its exit code.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
   const lines: string[] = []
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on('line', (line) => {

@@ -28,7 +28,7 @@ test('all parts are asked at the same time, and one that hangs counts as failing
     engine: () => Promise.reject(new Error('no such socket')),
     objectStorage: () => new Promise<never>(() => undefined),
   }
-  const failing = new Readiness({ checks, clock, log }).failing()
+  const failing = new Readiness({ checks, warnings: () => [], clock, log }).failing()
   pass()
   expect(await failing).toEqual(['engine', 'objectStorage'])
 })
@@ -40,7 +40,7 @@ test('who asks while the parts are being asked shares the answer', async () => {
     asked += 1
     return promise
   }
-  const readiness = new Readiness({ checks: { database: check }, clock: heldTime().clock, log })
+  const readiness = new Readiness({ checks: { database: check }, warnings: () => [], clock: heldTime().clock, log })
   const answers = Promise.all([readiness.failing(), readiness.failing()])
   resolve()
   expect(await answers).toEqual([[], []])

@@ -9,14 +9,21 @@ export type Checks = Readonly<Record<string, () => Promise<unknown>>>
 
 export class Readiness {
   readonly #checks: Checks
+  readonly #warnings: () => string[]
   readonly #clock: Clock
   readonly #log: Logger
   #asking: Promise<string[]> | null = null
 
-  constructor(parts: { checks: Checks; clock: Clock; log: Logger }) {
+  constructor(parts: { checks: Checks; warnings: () => string[]; clock: Clock; log: Logger }) {
     this.#checks = parts.checks
+    this.#warnings = parts.warnings
     this.#clock = parts.clock
     this.#log = parts.log
+  }
+
+  /** Sentences on what an operator should know and what keeps nobody from working. */
+  get warnings(): string[] {
+    return this.#warnings()
   }
 
   /** The names of the parts that do not answer. Who asks meanwhile gets the same answer. */

@@ -93,7 +93,8 @@ async function answer(
         return sendJson(res, 200, { status: 'ok' })
       case '/ready': {
         const failing = await readiness.failing()
-        return sendJson(res, failing.length === 0 ? 200 : 503, { ready: failing.length === 0, failing })
+        const ready = failing.length === 0
+        return sendJson(res, ready ? 200 : 503, { ready, failing, warnings: readiness.warnings })
       }
       default:
         return sendJson(res, 404, { message: `Nothing is here; the API is at ${GRAPHQL_PATH}.` })

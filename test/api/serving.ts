@@ -34,7 +34,7 @@ export async function serve(world: World, { port = 0, checks = {} as Checks } = 
   const server = createServer({
     api,
     sockets: new GraphqlSockets({ api, database, log }),
-    readiness: new Readiness({ checks, clock: systemClock, log }),
+    readiness: new Readiness({ checks, warnings: () => [], clock: systemClock, log }),
     gateway,
     signIn: { handle: (_req, res) => res.end('the sign-in page') },
     origins: ['https://cahier.example.com'],

@@ -1,5 +1,6 @@
-/** What an installation of a test made in an engine, removed. */
+/** What an installation of a test made in an engine and on its machine, removed. */
 import type Dockerode from 'dockerode'
+import { Isolation } from '../../src/boot/isolation.ts'
 
 export async function removeInstallation(docker: Dockerode, installation: string): Promise<void> {
   const filters = { label: [`cahier.installation=${installation}`] }
@@ -8,4 +9,5 @@ export async function removeInstallation(docker: Dockerode, installation: string
   const { Volumes } = await docker.listVolumes({ filters: JSON.stringify(filters) })
   for (const { Name } of Volumes) await docker.getVolume(Name).remove()
   for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove()
+  await new Isolation({ docker, installation, allowed: [] }).lower()
 }

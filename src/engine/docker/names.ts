@@ -19,6 +19,11 @@ export function networkName(installation: string, network: 'data' | 'notebooks')
   return `cahier-${installation.slice(0, 8)}-${network}`
 }
 
+/** The kernel's name of a network's bridge, of which it takes 15 characters. */
+export function bridgeName(installation: string, network: 'data' | 'notebooks'): string {
+  return `ca-${installation.slice(0, 8)}-${network.slice(0, 1)}`
+}
+
 export function installationLabels(installation: string): Labels {
   return { [INSTALLATION]: installation }
 }

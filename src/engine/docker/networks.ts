@@ -9,12 +9,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type Dockerode from 'dockerode'
 import { EngineUnavailableError } from '../port.ts'
 import { call, LIMIT, statusOf } from './call.ts'
-import { installationLabels, networkName } from './names.ts'
+import { bridgeName, installationLabels, networkName } from './names.ts'
 
 export interface BridgeNetwork {
   name: string
   /** Address of the node on this network: what is published there answers the node and the network's containers. */
   gateway: string
+  ipv6: boolean
 }
 
 export interface Networks {
@@ -44,8 +45,7 @@ async function ensureNetwork(
     Name: name,
     Driver: 'bridge',
     CheckDuplicate: true,
-    // The kernel takes 15 characters.
-    Options: { ...options, 'com.docker.network.bridge.name': `ca-${installation.slice(0, 8)}-${network.slice(0, 1)}` },
+    Options: { ...options, 'com.docker.network.bridge.name': bridgeName(installation, network) },
     Labels: installationLabels(installation),
   })
   return awaitIt(docker, name)
@@ -82,5 +82,5 @@ async function find(docker: Dockerode, name: string): Promise<BridgeNetwork | nu
   if (!network) return null
   const gateway = network.IPAM?.Config?.find(({ Gateway }) => Gateway)?.Gateway
   if (!gateway) throw new Error(`The network ${name} has no gateway address; remove it, so that it is made anew.`)
-  return { name, gateway }
+  return { name, gateway, ipv6: network.EnableIPv6 ?? false }
 }
