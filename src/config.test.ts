@@ -23,6 +23,10 @@ test.each([
   [{ GATEWAY_DOMAIN: 'https://nb.example.com' }, /^GATEWAY_DOMAIN: is not a domain/],
   [{ PUBLIC_URL: 'https://cahier.example.com' }, /^GATEWAY_DOMAIN: must be given with a PUBLIC_URL/],
   [{ ALLOWED_PRIVATE_ADDRESSES: 'here' }, /^ALLOWED_PRIVATE_ADDRESSES\.0: is not a list/],
+  [
+    { NOTEBOOK_ALLOWED_ADDRESSES: '10.0.0.5:5432,db:5432' },
+    /^NOTEBOOK_ALLOWED_ADDRESSES: "db:5432" is not an address such as 10\.0\.0\.5:5432 or 10\.1\.0\.0\/16/,
+  ],
   [{ ENCRYPTION_KEY: 'short' }, /^ENCRYPTION_KEY: is not 32 bytes/],
 ])('a wrong value gives one sentence that names the variable: %o', (env, sentence) => {
   expect(() => readConfig(env)).toThrow(ConfigError)

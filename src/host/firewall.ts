@@ -31,7 +31,7 @@ const WAIT = ['--wait', '10']
 /** Idempotent; replaces what an earlier guard of the same bridge had. `ipv6`: the network has it. Throws FirewallError. */
 export async function raiseFirewall(guard: Guard, { ipv6 }: { ipv6: boolean }): Promise<void> {
   // Of another machine's, or of a daemon in a network of its own, the bridge is not here, and rules would mean nothing.
-  if (!existsSync(`/sys/class/net/${guard.bridge}`))
+  if (!(await readFile('/proc/net/dev', 'utf8')).includes(`${guard.bridge}:`))
     throw new FirewallError('its Docker daemon has its networks elsewhere, not on this machine')
   await raise(guard, 'ipv4')
   // A network without IPv6 has none in its containers either: there the rules only stand ready.

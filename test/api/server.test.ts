@@ -30,7 +30,7 @@ test('readiness is 503 with the names of the parts that do not answer, health is
   const checks = { database: async () => 'well', engine: () => Promise.reject(new Error('no such socket')) }
   await using serving = await serve(w, { checks })
   const ready = await fetch(`${serving.url}/ready`)
-  expect([ready.status, await ready.json()]).toEqual([503, { ready: false, failing: ['engine'] }])
+  expect([ready.status, await ready.json()]).toEqual([503, { ready: false, failing: ['engine'], warnings: [] }])
   expect((await fetch(`${serving.url}/health`)).status).toBe(200)
 })
 
