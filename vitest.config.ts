@@ -28,6 +28,16 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Random histories of everything that can happen, on the fake engine.
+        test: {
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
+          globalSetup: 'test/testkit/postgres-setup.ts',
+        },
+      },
+      {
+        extends: true,
         // Kills and pauses real control-plane processes on a fake engine in a process of its own.
         test: {
           name: 'kill',

@@ -13,6 +13,7 @@ import { Controller } from '../../src/controller/controller.ts'
 import type { ControllerParts } from '../../src/controller/parts.ts'
 import { sealCredentials } from '../../src/data/credentials.ts'
 import { parseCatalogue } from '../../src/domain/catalogue.ts'
+import type { Clock } from '../../src/domain/clock.ts'
 import { FakeDaemon } from '../../src/engine/fake/daemon.ts'
 import { startFakeEditor } from '../../src/engine/fake/editor.ts'
 import { createFakeEngine } from '../../src/engine/fake/engine.ts'
@@ -92,8 +93,8 @@ export async function world() {
     project,
 
     /** A control plane; any number may run. */
-    control(on = engine): Controller {
-      const controller = new Controller({ ...parts, engine: on })
+    control(on = engine, by: Clock = clock): Controller {
+      const controller = new Controller({ ...parts, engine: on, clock: by })
       controllers.add(controller)
       controller.start()
       return controller
