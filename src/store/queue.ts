@@ -1,6 +1,6 @@
 /**
  * The queue of a node: who waits for it, in which order, and for whom there is room. The order is fair between projects and
- * first come first served within one (docs/adr/0006-fair-queue.md); a notebook is admitted when the node has room for it after
+ * first come first served within one (docs/adr/0007-fair-queue.md); a notebook is admitted when the node has room for it after
  * all that is ahead of it. One statement answers all of it, so that there is one truth for admission, wake-ups and positions.
  */
 import type { Catalogue } from '../domain/catalogue.ts'
