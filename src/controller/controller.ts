@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { systemClock } from '../domain/clock.ts'
 import { claimDue, renewLeases } from '../store/leases.ts'
 import type { ControllerParts } from './parts.ts'
-import { goRounds, listenToEngine } from './rounds.ts'
+import { listenToEngine, sweepRegularly } from './rounds.ts'
 import { Task } from './task.ts'
 
 const POLL_MS = 1000
@@ -34,7 +34,7 @@ export class Controller {
     this.#loops = Promise.all([
       this.#claimLoop(),
       this.#renewLoop(),
-      goRounds(this.#parts, this.#ended.signal),
+      sweepRegularly(this.#parts, this.#ended.signal),
       listenToEngine(this.#parts, this.#ended.signal),
     ])
   }
@@ -75,7 +75,7 @@ export class Controller {
     while (!this.#ended.signal.aborted) {
       this.#look = new AbortController()
       try {
-        const claims = await claimDue(database, this.#owner, leaseSeconds, CLAIM_AT_ONCE)
+        const claims = await claimDue(database, this.#owner, leaseSeconds, CLAIM_AT_ONCE, [...this.#tasks.keys()])
         for (const claim of claims) this.#begin(new Task(this.#parts, claim), claim.notebookId)
         if (claims.length === CLAIM_AT_ONCE) continue
       } catch (error) {

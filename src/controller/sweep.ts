@@ -11,7 +11,9 @@ import type { ControllerParts } from './parts.ts'
 /** An inert container that nobody put on record in this time has no maker any more. In ms. */
 const INERT_TOO_LONG_MS = 120_000
 
-export async function sweep(parts: ControllerParts): Promise<void> {
+type SweepParts = Pick<ControllerParts, 'database' | 'engine' | 'clock' | 'log'>
+
+export async function sweep(parts: SweepParts): Promise<void> {
   const listed = await parts.engine.list()
   const strangers = await recordSightings(
     parts.database,
@@ -25,7 +27,7 @@ export async function sweep(parts: ControllerParts): Promise<void> {
 }
 
 async function judge(
-  { engine, clock, log }: ControllerParts,
+  { engine, clock, log }: SweepParts,
   stranger: ContainerStatus,
   row: RowOfStranger | null,
 ): Promise<void> {

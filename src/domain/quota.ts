@@ -10,8 +10,6 @@ export interface Held {
   heldMilliCpus: number
   heldMemoryBytes: bigint
   heldGpus: number
-  /** Of those GPUs; null: none. */
-  heldGpuModel: string | null
 }
 
 export function holdingOf(flavor: Pick<Flavor, 'vcpus' | 'memoryBytes' | 'gpu'>, units: number): Held {
@@ -19,7 +17,6 @@ export function holdingOf(flavor: Pick<Flavor, 'vcpus' | 'memoryBytes' | 'gpu'>,
     heldMilliCpus: Math.round(flavor.vcpus * 1000 * units),
     heldMemoryBytes: BigInt(flavor.memoryBytes) * BigInt(units),
     heldGpus: flavor.gpu === null ? 0 : units,
-    heldGpuModel: flavor.gpu,
   }
 }
 

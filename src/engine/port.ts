@@ -62,8 +62,7 @@ export interface ContainerStatus {
 export interface NodeCapacity {
   cpus: number
   memoryBytes: number
-  /** One by one. `id`: how the engine names the device; `model`: as flavors name it, "Tesla V100S 32 GiB". */
-  gpus: { id: string; model: string }[]
+  gpus: { model: string; count: number }[]
 }
 
 /** Progress of an image: a sentence for people, and the part done where it is known. */
@@ -104,8 +103,8 @@ export interface ContainerEngine {
   stop(id: string, graceSeconds: number): Promise<void>
   /** Removes an ended or inert container; gone is fine. A running one is refused with an Error unless `force`. */
   remove(id: string, options: { force: boolean }): Promise<void>
-  /** Removes an inert container of that very identity, by name, if there is one: what a predecessor made but did not record. */
-  removeUnrecorded(identity: Identity): Promise<void>
+  /** Id of the container of that very identity, in whatever state; null when there is none. */
+  find(identity: Identity): Promise<string | null>
 
   /**
    * Lines of stdout from the container's start on, ending when it ends, is removed, or on abort. Also for one that ended
@@ -144,7 +143,7 @@ export const ENGINE_CALLS: Readonly<Record<EngineCall, 'acts' | 'looks'>> = {
   inspect: 'looks',
   stop: 'acts',
   remove: 'acts',
-  removeUnrecorded: 'acts',
+  find: 'looks',
   lines: 'looks',
   logTail: 'looks',
   readFile: 'looks',

@@ -12,12 +12,16 @@ export interface Claim {
   lease: Lease
 }
 
-/** Takes up to `limit` due notebooks that nobody owns, the longest due first. */
+/**
+ * Takes up to `limit` due notebooks that nobody owns, the longest due first; none of the `busy` ones, on which the owner
+ * still works: a renewal that comes late, and before anybody else, is no reason to begin the work anew.
+ */
 export async function claimDue(
   database: Database,
   owner: string,
   leaseSeconds: number,
   limit: number,
+  busy: readonly string[],
 ): Promise<Claim[]> {
   const rows = await database.$queryRaw<{ id: string; leaseEpoch: number }[]>`
     UPDATE "Notebook" SET "leaseOwner" = ${owner}::uuid, "leaseEpoch" = "leaseEpoch" + 1,
@@ -25,6 +29,7 @@ export async function claimDue(
     WHERE "id" IN (
       SELECT "id" FROM "Notebook"
       WHERE "dueAt" <= cahier_now() AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) AND "deletedAt" IS NULL
+        AND "id" <> ALL(${busy}::uuid[])
       ORDER BY "dueAt" LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ) RETURNING "id", "leaseEpoch"`
   return rows.map(({ id, leaseEpoch }) => ({ notebookId: id, lease: { owner, epoch: leaseEpoch } }))
@@ -68,6 +73,17 @@ export async function wakeNotebooks(database: Database, notebookIds: readonly st
     WITH woken AS (
       UPDATE "Notebook" SET "dueAt" = cahier_now(), "wakes" = "wakes" + 1
       WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "id" = ANY(${notebookIds}::uuid[]) AND "deletedAt" IS NULL
+                     ORDER BY "id" FOR UPDATE)
+      RETURNING "id"
+    ) SELECT pg_notify('cahier_wishes', "id"::text) FROM woken`
+}
+
+/** Units became free: every queued notebook looks again at once. */
+export async function wakeQueue(database: Database): Promise<void> {
+  await database.$executeRaw`
+    WITH woken AS (
+      UPDATE "Notebook" SET "dueAt" = cahier_now(), "retryAt" = NULL, "wakes" = "wakes" + 1
+      WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "phase" = 'QUEUED' AND "deletedAt" IS NULL
                      ORDER BY "id" FOR UPDATE)
       RETURNING "id"
     ) SELECT pg_notify('cahier_wishes', "id"::text) FROM woken`

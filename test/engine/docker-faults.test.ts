@@ -54,7 +54,7 @@ test('a daemon that is not there is unavailable, whatever is asked of it', async
     nobody.inspect('x'),
     nobody.stop('x', 1),
     nobody.remove('x', { force: false }),
-    nobody.removeUnrecorded(bench().specOf(COMMANDS.ends).identity),
+    nobody.find(bench().specOf(COMMANDS.ends).identity),
     nobody.logTail('x', 1),
     nobody.readFile('x', '/x'),
     nobody.removeVolume('x'),

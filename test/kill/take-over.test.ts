@@ -4,7 +4,7 @@ import { world } from './world.ts'
 
 test('a container that was made and never recorded is not started; the successor makes its own', async () => {
   await using w = await world()
-  const first = await w.plane({ trap: { point: 'after call create', occurrence: 2, action: 'kill' } })
+  const first = await w.plane({ traps: [{ point: 'after call create', occurrence: 2, action: 'kill' }] })
   const { id } = await w.notebook()
   await first.ended
   const made = (await w.control.containers(w.installation)).find(({ spec }) => spec.port !== null)

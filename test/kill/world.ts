@@ -7,6 +7,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
+import { pino } from 'pino'
 import { Vault } from '../../src/access/vault.ts'
 import { sealCredentials } from '../../src/data/credentials.ts'
 import { parseCatalogue } from '../../src/domain/catalogue.ts'
@@ -25,7 +26,15 @@ import { startFakeEngine } from '../testkit/fake-engine.ts'
 export const NODE = 'node-1'
 export const WORKSPACES = 'workspaces'
 export const PERMISSIONS = ['RO', 'RW', 'RWD'] as const
-const IMAGE = 'jupyterlab-python'
+export const IMAGE = 'jupyterlab-python'
+/** Progress of a sync is no event and rings nobody; here it does, so that a test can wait for it. */
+const RING_FOR_SYNCS = `
+  CREATE FUNCTION ring_for_syncs() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('cahier_events', NEW."notebookId"::text); RETURN NULL; END $$;
+  CREATE TRIGGER ring_for_syncs AFTER UPDATE ON "DataSync" FOR EACH ROW EXECUTE FUNCTION ring_for_syncs()`
+
+/** Far longer than anything here takes. */
+const PATIENCE_MS = 180_000
 const CAPACITY = { cpus: 64, memoryBytes: 512 * 2 ** 30, gpus: [] }
 
 const catalogue = parseCatalogue(readFileSync(new URL('../../images/catalogue.json', import.meta.url), 'utf8'))
@@ -52,7 +61,7 @@ export async function world() {
 
   const listener = new pg.Client({ connectionString: fresh.url })
   await listener.connect()
-  await listener.query('LISTEN cahier_events; LISTEN cahier_wishes')
+  await listener.query(`LISTEN cahier_events; LISTEN cahier_wishes; ${RING_FOR_SYNCS}`)
   const planes = new Set<ControlPlane>()
 
   return {
@@ -61,7 +70,13 @@ export async function world() {
     project,
     installation,
     control,
-    engine: engine.engineOf(installation, NODE),
+    /** For a sweep of the test's own, at a time when whatever nobody recorded is long overdue. */
+    sweeper: {
+      database,
+      engine: engine.engineOf(installation, NODE),
+      clock: { ...systemClock, now: () => new Date(Date.now() + 3_600_000) },
+      log: pino({ level: 'silent' }),
+    },
 
     /** A control plane in a process of its own. */
     async plane(options: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> {
@@ -99,19 +114,20 @@ export async function world() {
     row: (id: string) => database.notebook.findUniqueOrThrow({ where: { id } }),
     wake: (id: string) => wakeNotebooks(database, [id]),
 
-    /** The notebook, as soon as the condition holds. */
+    /** The notebook, as soon as the condition holds; fails with where it stands when that takes too long. */
     async until(id: string, holds: (notebook: Notebook) => boolean | Promise<boolean>): Promise<Notebook> {
+      const patience = AbortSignal.timeout(PATIENCE_MS)
       for (;;) {
-        const changed = once(listener, 'notification')
+        const changed = once(listener, 'notification', { signal: patience })
+        changed.catch(() => undefined)
         const notebook = await this.row(id)
         if (await holds(notebook)) return notebook
-        await changed
+        await changed.catch(() => {
+          const { state, phase, desired, message, attempts, retryAt, dueAt, leaseUntil } = notebook
+          const where = JSON.stringify({ state, phase, desired, message, attempts, retryAt, dueAt, leaseUntil })
+          throw new Error(`The notebook stands still: ${where}`)
+        })
       }
-    },
-
-    /** For what rings nobody: looks again after each round trip. */
-    async untilQuietly(holds: () => Promise<boolean>): Promise<void> {
-      while (!(await holds()));
     },
 
     /** What every control plane so far printed and logged; for a test that failed. */
@@ -125,6 +141,8 @@ export async function world() {
     },
   }
 }
+
+export type World = Awaited<ReturnType<typeof world>>
 
 async function makeTenant({ database, vault }: { database: Database; vault: Vault }) {
   const user = await database.user.create({ data: { name: 'ada' } })

@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises'
 import { pino } from 'pino'
 import { Vault } from '../../src/access/vault.ts'
-import { readConfig } from '../../src/config.ts'
 import { Controller } from '../../src/controller/controller.ts'
 import type { ControllerParts } from '../../src/controller/parts.ts'
 import { parseCatalogue } from '../../src/domain/catalogue.ts'
@@ -18,10 +17,10 @@ import type { ControlPlaneOptions, FakeParts } from './control-plane.ts'
 import { armed, trappedEngine, trappedObserver } from './kill-points.ts'
 
 const CATALOGUE = new URL('../../images/catalogue.json', import.meta.url)
-const FEW_CONNECTIONS = 5
+const FEW_CONNECTIONS = 3
 
 const options = JSON.parse(process.argv[2] ?? '') as ControlPlaneOptions
-const pass = armed(options.trap ?? null)
+const pass = armed(options.traps ?? [])
 const clock = systemClock
 const log = pino({ level: options.logLevel ?? 'warn' }, pino.destination({ dest: 2, sync: true }))
 
@@ -46,6 +45,9 @@ process.once('SIGTERM', async () => {
   await listening.close()
   process.exit()
 })
+
+// The other end of stdin is the starter's: it closes when that one dies, however it does.
+process.stdin.on('end', () => process.exit()).resume()
 
 type Parts = Omit<ControllerParts, 'clock' | 'log' | 'leaseSeconds' | 'sweepSeconds' | 'observer'> & {
   databaseUrl: string
@@ -72,6 +74,7 @@ async function onFakes({ databaseUrl, socketPath, nodeId, encryptionKey, workspa
 
 /** Loaded only where it is needed: it is most of what there is to load. */
 async function onRealParts(environment: Record<string, string>): Promise<Parts> {
+  const { readConfig } = await import('../../src/config.ts')
   const { layFoundation } = await import('../../src/boot/foundation.ts')
   const { store, ...foundation } = await layFoundation(readConfig(environment), () => undefined)
   return { ...foundation, platformStore: store.address }

@@ -1,7 +1,7 @@
 /**
  * Control planes as processes of their own, to be killed and paused. One dies at a chosen point and the next takes over:
  *
- *     const first = await startControlPlane({ on, trap: { point: 'after call create', occurrence: 1, action: 'kill' } })
+ *     const first = await startControlPlane({ on, traps: [{ point: 'after call create', occurrence: 1, action: 'kill' }] })
  *     await first.ended
  *     await using second = await startControlPlane({ on })
  *
@@ -11,7 +11,7 @@
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Trap } from './kill-points.ts'
+import { sentenceOf, type Trap } from './kill-points.ts'
 import { startProcess } from './process.ts'
 
 const PROCESS = fileURLToPath(new URL('control-plane-process.ts', import.meta.url))
@@ -28,7 +28,7 @@ export interface FakeParts {
 
 export interface ControlPlaneOptions {
   on: FakeParts | { environment: Record<string, string> }
-  trap?: Trap | undefined
+  traps?: readonly Trap[]
   /** 1 by default. */
   leaseSeconds?: number
   /** 60 by default. */
@@ -40,6 +40,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlane extends AsyncDisposable {
   /** Resolves when it is dead, whoever killed it. */
   ended: Promise<unknown>
+  /** The trap that sprang; null: none did. */
+  sprung(): Trap | null
   /** What it printed and logged. */
   output(): string
   /** Resolves when it stands still at its trap. */
@@ -57,8 +59,9 @@ export interface ControlPlane extends AsyncDisposable {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const running = startProcess(PROCESS, [JSON.stringify(options)])
   const plane: ControlPlane = {
-    ended: running.ended,
+    ended: running.closed,
     output: running.output,
+    sprung: () => (options.traps ?? []).find((trap) => running.output().includes(sentenceOf(trap))) ?? null,
     async paused() {
       await running.printed('pause ')
       await untilStopped(running.pid)

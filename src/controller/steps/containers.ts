@@ -40,13 +40,19 @@ export async function createContainer(
   })
 }
 
+/**
+ * A name that is taken may be a predecessor's, who never recorded what it made, or a successor's, who will start it. So what
+ * has the name is looked up first, and the lease after that: held then, nobody has that id on record or ever will, and its
+ * removal is harmless whenever it comes.
+ */
 async function createAfresh(context: StepContext, spec: ContainerSpec): Promise<string> {
-  const engine = await context.engineUnderLease()
   try {
-    return await engine.create(spec)
+    return await (await context.engineUnderLease()).create(spec)
   } catch (error) {
     if (!(error instanceof NameTakenError)) throw error
-    await engine.removeUnrecorded(spec.identity)
+    const unrecorded = await context.parts.engine.find(spec.identity)
+    const engine = await context.engineUnderLease()
+    if (unrecorded) await engine.remove(unrecorded, { force: false })
     return engine.create(spec)
   }
 }

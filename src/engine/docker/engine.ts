@@ -22,7 +22,7 @@ import { readFile } from './files.ts'
 import { lastLines, stdoutLines } from './logs.ts'
 import { containerName, containersOf } from './names.ts'
 import { ensureNetworks } from './networks.ts'
-import { removeContainer, removeInert } from './remove.ts'
+import { removeContainer } from './remove.ts'
 import { startContainer } from './start.ts'
 import { statusFromInspect, statusFromList } from './status.ts'
 
@@ -137,7 +137,7 @@ export function createDockerEngine({ docker, installation, nodeId, images }: Doc
     imageIsThere: (image) => images.isThere(image),
     provideImage: (image, onProgress, signal) => images.provide(image, onProgress, signal),
     remove: (id, { force }) => removeContainer(docker.getContainer(id), force),
-    removeUnrecorded: (identity) => removeInert(docker, identity),
+    find: async (identity) => (await inspect(containerName(identity)))?.id ?? null,
     lines: (id, signal) => stdoutLines(docker.getContainer(id), signal),
     logTail: (id, lines) => lastLines(docker.getContainer(id), lines),
     readFile: (id, path) => readFile(docker.getContainer(id), path),

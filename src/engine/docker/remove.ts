@@ -1,10 +1,6 @@
-/**
- * Removing containers: by id whatever is recorded, by name only what never ran. A process that runs is never ended by accident.
- */
+/** Removing containers, by id. A process that runs is never ended by accident. */
 import type Dockerode from 'dockerode'
-import type { Identity } from '../port.ts'
 import { call, LIMIT, statusOf, unless } from './call.ts'
-import { containerName, identityFrom } from './names.ts'
 
 const GONE = 404
 const REFUSED = 409
@@ -21,14 +17,6 @@ export async function removeContainer(container: Dockerode.Container, force: boo
     if (await isRunning(container)) throw error
     await awaitRemoval(container)
   }
-}
-
-/** Removes the inert container of this identity, if there is one: what someone made but did not record. */
-export async function removeInert(docker: Dockerode, identity: Identity): Promise<void> {
-  const info = await look(docker.getContainer(containerName(identity)))
-  if (info?.State.Status !== 'created' || !identityFrom(info.Config.Labels)) return
-  // By id and without force: one that its maker starts right now is refused, and stays.
-  await removeContainer(docker.getContainer(info.Id), false)
 }
 
 async function isRunning(container: Dockerode.Container): Promise<boolean> {

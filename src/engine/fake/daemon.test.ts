@@ -78,8 +78,8 @@ test('an answer that is lost leaves its effect', async () => {
   daemon.faults.loseAnswer('create')
   await expect(engine.create(SPEC)).rejects.toBeInstanceOf(EngineUnavailableError)
   await expect(engine.create(SPEC)).rejects.toBeInstanceOf(NameTakenError)
-  await engine.removeUnrecorded(SPEC.identity)
-  await engine.create(SPEC)
+  const id = await engine.find(SPEC.identity)
+  expect(await engine.inspect(id ?? '')).toMatchObject({ state: 'created' })
 })
 
 test('a slow call waits until it is released, and holds up no other', async () => {

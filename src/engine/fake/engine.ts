@@ -28,11 +28,7 @@ export function createFakeEngine({ daemon, installation, nodeId }: FakeEngineOpt
         if (!force && daemon.find(id)?.state === 'running') throw new Error(`The container ${id} is running.`)
         daemon.remove(id)
       }),
-    removeUnrecorded: (identity) =>
-      faults.pass('removeUnrecorded', () => {
-        const container = daemon.named(identity)
-        if (container?.state === 'created') daemon.remove(container.id)
-      }),
+    find: (identity) => faults.pass('find', () => daemon.named(identity)?.id ?? null),
     async *lines(id, signal) {
       const container = await faults.pass('lines', () => daemon.find(id))
       if (container) yield* container.follow(signal)

@@ -1,5 +1,6 @@
 /** The fake engine of another process: the port, and a test's hand on it, over its socket. */
-import { Agent, errors, request } from 'undici'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { buffer } from 'node:stream/consumers'
 import {
   type ContainerEngine,
   type EngineCall,
@@ -39,7 +40,7 @@ export function connectFakeEngine({ socketPath, installation, nodeId }: RemoteEn
     inspect: ask('inspect'),
     stop: ask('stop'),
     remove: ask('remove'),
-    removeUnrecorded: ask('removeUnrecorded'),
+    find: ask('find'),
     lines: (id, signal) => post.follow<string>(pathOf('lines'), [id], signal),
     logTail: ask('logTail'),
     readFile: ask('readFile'),
@@ -61,14 +62,16 @@ export function connectFakeControl(socketPath: string): RemoteControl {
 }
 
 function poster(socketPath: string) {
-  const dispatcher = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 })
-  const send = (path: string, args: unknown[], signal: AbortSignal | null) =>
-    request(`http://fake${path}`, { method: 'POST', body: pack(args), dispatcher, signal })
-
+  const agent = new Agent({ keepAlive: true })
+  const send = (path: string, args: unknown[], signal?: AbortSignal) => {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const options = { method: 'POST', socketPath, agent, path, ...(signal && { signal }) }
+    request(options, resolve).on('error', reject).end(pack(args))
+    return promise
+  }
   const bytesOf = async (path: string, args: unknown[]) => {
     try {
-      const { body } = await send(path, args, null)
-      return await body.bytes()
+      return await buffer(await send(path, args))
     } catch (error) {
       throw asEngineError(error)
     }
@@ -85,8 +88,7 @@ function poster(socketPath: string) {
     async *follow<T>(path: string, args: unknown[], signal: AbortSignal): AsyncGenerator<T> {
       if (signal.aborted) return
       try {
-        const { body } = await send(path, args, signal)
-        yield* itemsIn<T>(body)
+        yield* itemsIn<T>(await send(path, args, signal))
       } catch (error) {
         if (!signal.aborted) throw asEngineError(error)
       }
@@ -114,14 +116,10 @@ async function* linesIn(body: AsyncIterable<Uint8Array>): AsyncGenerator<string>
   }
 }
 
+const CONNECTION_FAILURES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
+
 /** A connection that fails is an engine that does not answer. */
 function asEngineError(error: unknown): unknown {
-  return isConnectionFailure(error)
-    ? new EngineUnavailableError('The connection to the engine broke.', { cause: error })
-    : error
-}
-
-function isConnectionFailure(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code
-  return error instanceof errors.UndiciError || ['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE'].includes(code ?? '')
+  const isBroken = CONNECTION_FAILURES.has((error as NodeJS.ErrnoException).code ?? '')
+  return isBroken ? new EngineUnavailableError('The connection to the engine broke.', { cause: error }) : error
 }

@@ -90,22 +90,19 @@ export function testContainers(bench: Bench): void {
     expect(await bench.engine.inspect(id)).toBeNull()
   })
 
-  test('what was made but not recorded is removed by its identity, as long as it is inert', async () => {
+  test('what was made and never recorded is found by its identity, in whatever state', async () => {
     const spec = bench.specOf('obeys')
-    await bench.engine.removeUnrecorded(spec.identity)
+    expect(await bench.engine.find(spec.identity)).toBeNull()
+    const id = await bench.beginReady('obeys', { identity: spec.identity })
+    expect(await bench.engine.find(spec.identity)).toBe(id)
+    expect(await bench.engine.find({ ...spec.identity, generation: 2 })).toBeNull()
+    expect(await bench.engine.find({ ...spec.identity, role: 'notebook' })).toBeNull()
+    await bench.engine.stop(id, 10)
+    expect(await bench.engine.find(spec.identity)).toBe(id)
+    await bench.engine.remove(id, { force: false })
+    expect(await bench.engine.find(spec.identity)).toBeNull()
     const inert = await bench.engine.create(spec)
-    await bench.engine.removeUnrecorded({ ...spec.identity, generation: 2 })
-    await bench.engine.removeUnrecorded({ ...spec.identity, role: 'notebook' })
-    expect(await bench.statusOf(inert)).toMatchObject({ state: 'created' })
-    await bench.engine.removeUnrecorded(spec.identity)
-    expect(await bench.engine.inspect(inert)).toBeNull()
-
-    const running = await bench.beginReady('obeys', { identity: spec.identity })
-    await bench.engine.removeUnrecorded(spec.identity)
-    expect(await bench.statusOf(running)).toMatchObject({ state: 'running' })
-    await bench.engine.stop(running, 10)
-    await bench.engine.removeUnrecorded(spec.identity)
-    expect(await bench.statusOf(running)).toMatchObject({ state: 'exited' })
+    expect(await bench.engine.find(spec.identity)).toBe(inert)
   })
 
   test('stop asks first: a process that listens ends by itself', async () => {

@@ -1,0 +1,61 @@
+/**
+ * A notebook's whole life with every turn that it can take by itself or by its user: a mover that takes its time, an image that
+ * is built, an answer of the engine that got lost, a restart, a save that fails and is taken again, a second start, and a
+ * deletion out of RUNNING. It reaches every step of the journal and every engine call that acts; the matrix says so if not.
+ */
+import { encodeId } from '../../src/domain/ids.ts'
+import { SAVE_RETRY_SECONDS } from '../../src/domain/lifecycle.ts'
+import { deleteNotebook, restartNotebook, startNotebook, stopNotebook } from '../../src/usecases/notebooks.ts'
+import { bucketOf, IMAGE, type World } from './world.ts'
+
+/** How often it is RUNNING. */
+export const RUNS = 3
+
+/** Answers the notebook's id once it is deleted. `inItsLastRun` is done while it is RUNNING for the last time. */
+export async function liveItsLife(w: World, inItsLastRun?: () => Promise<void>): Promise<string> {
+  await w.control.forgetImage(IMAGE)
+  await w.control.loseAnswer('create')
+  await w.control.holdBucket(bucketOf('RO'))
+  const { id } = await w.notebook()
+  const input = { notebookId: encodeId('Notebook', id) }
+  await w.until(id, () => isFollowed(w, id))
+  await w.control.releaseBucket(bucketOf('RO'))
+  await isRunning(w, id, 1)
+
+  await restartNotebook(w, w.viewer, input)
+  await isRunning(w, id, 2)
+
+  await w.control.failBucket(bucketOf('RW'), { kind: 'data', message: 'Access denied.' })
+  await stopNotebook(w, w.viewer, input)
+  await w.until(id, ({ state }) => state === 'FAILED')
+  await w.control.failBucket(bucketOf('RW'), null)
+  await passTimeOfRetry(w, id)
+  await w.until(id, ({ state }) => state === 'STOPPED')
+
+  await startNotebook(w, w.viewer, input)
+  await isRunning(w, id, RUNS)
+  await inItsLastRun?.()
+  await deleteNotebook(w, w.viewer, { ...input, force: true })
+  await w.until(id, ({ deletedAt }) => deletedAt !== null)
+  return id
+}
+
+/** Some control plane has read a line of the pulling mover: the start of the syncs is their first revision, a line the second. */
+async function isFollowed({ database }: World, notebookId: string): Promise<boolean> {
+  return (await database.dataSync.count({ where: { notebookId, state: 'RUNNING', revision: { gte: 2 } } })) > 0
+}
+
+async function isRunning(w: World, id: string, run: number): Promise<void> {
+  await w.until(
+    id,
+    async ({ state }) =>
+      state === 'RUNNING' && (await w.database.billingPeriod.count({ where: { notebookId: id } })) === run,
+  )
+}
+
+/** As if the wait for the next try by itself were over. */
+async function passTimeOfRetry(w: World, id: string): Promise<void> {
+  const longAgo = new Date(Date.now() - 2 * SAVE_RETRY_SECONDS * 1000)
+  await w.database.notebook.update({ where: { id }, data: { phaseStartedAt: longAgo } })
+  await w.wake(id)
+}
