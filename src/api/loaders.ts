@@ -11,7 +11,7 @@ import type { DataSync, Notebook, Volume } from '../generated/prisma/client.ts'
 import { notebookCosts, projectCosts } from '../usecases/costs.ts'
 import { readNodes } from '../usecases/flavors.ts'
 import type { UseCaseParts } from '../usecases/parts.ts'
-import { queuePositions } from '../usecases/queue.ts'
+import { placesInQueue } from '../usecases/queue.ts'
 import { readQuotas } from '../usecases/quota.ts'
 import { lastSaves, lastSyncs } from '../usecases/syncs.ts'
 
@@ -35,7 +35,7 @@ export interface Loaders {
   nodes: () => Promise<NodeSize[]>
 }
 
-export function makeLoaders({ database, clock }: UseCaseParts, viewer: Viewer | null): Loaders {
+export function makeLoaders({ database, catalogue, clock }: UseCaseParts, viewer: Viewer | null): Loaders {
   const nodes = new DataLoader<'all', NodeSize[]>(
     async (keys) => {
       const all = await readNodes(database)
@@ -57,7 +57,7 @@ export function makeLoaders({ database, clock }: UseCaseParts, viewer: Viewer | 
     volume: batched(async (ids) => byId(await database.volume.findMany({ where: { id: { in: [...ids] } } }))),
     lastSync: batched((ids) => lastSyncs(database, ids)),
     lastSavedAt: batched((ids) => lastSaves(database, ids)),
-    queuePosition: batched((ids) => queuePositions(database, ids)),
+    queuePosition: batched((ids) => placesInQueue({ database, catalogue }, ids)),
     notebookCost: batched((ids) => notebookCosts(database, ids, clock.now())),
     projectCost: batched((ids) => projectCosts(database, ids, clock.now())),
     quota: batched((ids) => readQuotas(database, ids)),

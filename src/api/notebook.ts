@@ -109,7 +109,8 @@ export const NotebookRef = builder.prismaNode('Notebook', {
     }),
     queuePosition: t.int({
       nullable: true,
-      description: 'Its place among the waiting notebooks of the project, 1 being the next; null: it does not wait.',
+      description:
+        'Its place among all notebooks that wait for room on its node, of all projects: 1 is admitted next. It can rise when a project that holds less queues. Null: it does not wait, or for something else than room, as its message says.',
       resolve: ({ id, phase }, _args, { loaders }) => (phase === 'QUEUED' ? loaders.queuePosition.load(id) : null),
     }),
     unsaved: t.relation('localCopies', {

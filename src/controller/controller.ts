@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { systemClock } from '../domain/clock.ts'
 import { claimDue, renewLeases } from '../store/leases.ts'
 import type { ControllerParts } from './parts.ts'
-import { listenToEngine, sweepRegularly } from './rounds.ts'
+import { goRounds, listenToEngine } from './rounds.ts'
 import { Task } from './task.ts'
 
 const POLL_MS = 1000
@@ -34,7 +34,7 @@ export class Controller {
     this.#loops = Promise.all([
       this.#claimLoop(),
       this.#renewLoop(),
-      sweepRegularly(this.#parts, this.#ended.signal),
+      goRounds(this.#parts, this.#ended.signal),
       listenToEngine(this.#parts, this.#ended.signal),
     ])
   }

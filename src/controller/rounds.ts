@@ -1,23 +1,21 @@
 /**
- * What the controller does beside its notebooks: it listens to the engine, whose events are hints, and sweeps, which is the
- * truth. Both go on for as long as the controller lives, whatever fails.
+ * What the controller does beside its notebooks: it listens to the engine, whose events are hints, and goes its rounds, which
+ * are the truth. Both go on for as long as the controller lives, whatever fails.
  */
 import { type EngineEvent, EngineUnavailableError } from '../engine/port.ts'
 import { wakeNotebooks } from '../store/leases.ts'
 import { changeNotebook } from '../store/notebooks.ts'
+import { tendNode } from './node.ts'
 import type { ControllerParts } from './parts.ts'
 import { sweep } from './sweep.ts'
 
 const LISTEN_AGAIN_MS = 1000
 
-/** Sweeps at once, and then every `sweepSeconds`, until the signal aborts. */
-export async function sweepRegularly(parts: ControllerParts, signal: AbortSignal): Promise<void> {
+/** Sweeps and tends the node at once, and then every `sweepSeconds`, until the signal aborts. */
+export async function goRounds(parts: ControllerParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    try {
-      await sweep(parts)
-    } catch (error) {
-      logFault(parts, error, 'the sweep failed')
-    }
+    await sweep(parts).catch((error: unknown) => logFault(parts, error, 'the sweep failed'))
+    await tendNode(parts).catch((error: unknown) => logFault(parts, error, 'the node could not be looked at'))
     await parts.clock.sleep(parts.sweepSeconds * 1000, signal)
   }
 }

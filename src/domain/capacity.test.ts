@@ -2,7 +2,11 @@ import { expect, test } from 'vitest'
 import { couldHost } from './capacity.ts'
 
 const GIB = 2 ** 30
-const node = { milliCpus: 16_000, memoryBytes: BigInt(64 * GIB), gpus: [{ model: 'L4 24 GiB', count: 2 }] }
+const node = {
+  milliCpus: 16_000,
+  memoryBytes: BigInt(64 * GIB),
+  gpus: ['0', '1'].map((id) => ({ id, model: 'L4 24 GiB' })),
+}
 const once = { cpu: 1, memory: 1 }
 const cpu = { vcpus: 1, memoryBytes: 4 * GIB, gpu: null }
 const gpu = { vcpus: 4, memoryBytes: 8 * GIB, gpu: 'L4 24 GiB' }

@@ -5,7 +5,7 @@ import type { Catalogue, Flavor } from './catalogue.ts'
 export interface NodeSize {
   milliCpus: number
   memoryBytes: bigint
-  gpus: readonly { model: string; count: number }[]
+  gpus: readonly { id: string; model: string }[]
 }
 
 /** `units` of the flavor on one node, under the catalogue's overcommit. */
@@ -15,7 +15,7 @@ export function couldHost(
   units: number,
   overcommit: Catalogue['overcommit'],
 ): boolean {
-  const gpus = node.gpus.filter(({ model }) => model === flavor.gpu).reduce((sum, { count }) => sum + count, 0)
+  const gpus = node.gpus.filter(({ model }) => model === flavor.gpu).length
   return (
     flavor.vcpus * 1000 * units <= node.milliCpus * overcommit.cpu &&
     flavor.memoryBytes * units <= Number(node.memoryBytes) * overcommit.memory &&

@@ -8,8 +8,13 @@ const tiny = holdingOf({ vcpus: 0.1, memoryBytes: GIB, gpu: null }, 3)
 const gpus = (units: number) => holdingOf({ vcpus: 13, memoryBytes: 40 * GIB, gpu: 'V100' }, units)
 
 test('a holding is units times what one has, GPUs only for GPU flavors', () => {
-  expect(tiny).toEqual({ heldMilliCpus: 300, heldMemoryBytes: BigInt(3 * GIB), heldGpus: 0 })
-  expect(gpus(2)).toEqual({ heldMilliCpus: 26_000, heldMemoryBytes: BigInt(80 * GIB), heldGpus: 2 })
+  expect(tiny).toEqual({ heldMilliCpus: 300, heldMemoryBytes: BigInt(3 * GIB), heldGpus: 0, heldGpuModel: null })
+  expect(gpus(2)).toEqual({
+    heldMilliCpus: 26_000,
+    heldMemoryBytes: BigInt(80 * GIB),
+    heldGpus: 2,
+    heldGpuModel: 'V100',
+  })
 })
 
 test('the last unit of a quota may be taken, not one more', () => {

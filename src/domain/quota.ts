@@ -10,6 +10,8 @@ export interface Held {
   heldMilliCpus: number
   heldMemoryBytes: bigint
   heldGpus: number
+  /** Of those GPUs; null: none. */
+  heldGpuModel: string | null
 }
 
 export function holdingOf(flavor: Pick<Flavor, 'vcpus' | 'memoryBytes' | 'gpu'>, units: number): Held {
@@ -17,6 +19,7 @@ export function holdingOf(flavor: Pick<Flavor, 'vcpus' | 'memoryBytes' | 'gpu'>,
     heldMilliCpus: Math.round(flavor.vcpus * 1000 * units),
     heldMemoryBytes: BigInt(flavor.memoryBytes) * BigInt(units),
     heldGpus: flavor.gpu === null ? 0 : units,
+    heldGpuModel: flavor.gpu,
   }
 }
 

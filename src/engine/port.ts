@@ -62,7 +62,8 @@ export interface ContainerStatus {
 export interface NodeCapacity {
   cpus: number
   memoryBytes: number
-  gpus: { model: string; count: number }[]
+  /** One by one. `id`: how the engine names the device; `model`: as flavors name it, "Tesla V100S 32 GiB". */
+  gpus: { id: string; model: string }[]
 }
 
 /** Progress of an image: a sentence for people, and the part done where it is known. */

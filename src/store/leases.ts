@@ -77,14 +77,3 @@ export async function wakeNotebooks(database: Database, notebookIds: readonly st
       RETURNING "id"
     ) SELECT pg_notify('cahier_wishes', "id"::text) FROM woken`
 }
-
-/** Units became free: every queued notebook looks again at once. */
-export async function wakeQueue(database: Database): Promise<void> {
-  await database.$executeRaw`
-    WITH woken AS (
-      UPDATE "Notebook" SET "dueAt" = cahier_now(), "retryAt" = NULL, "wakes" = "wakes" + 1
-      WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "phase" = 'QUEUED' AND "deletedAt" IS NULL
-                     ORDER BY "id" FOR UPDATE)
-      RETURNING "id"
-    ) SELECT pg_notify('cahier_wishes', "id"::text) FROM woken`
-}

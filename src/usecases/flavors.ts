@@ -4,10 +4,21 @@ import type { Catalogue, Flavor } from '../domain/catalogue.ts'
 import { FlavorUnavailableError } from '../domain/errors.ts'
 import type { Database, Transaction } from '../store/database.ts'
 
-/** The nodes on record. */
-export async function readNodes(database: Database | Transaction): Promise<NodeSize[]> {
-  const nodes = await database.engineNode.findMany({ select: { milliCpus: true, memoryBytes: true, gpus: true } })
-  return nodes.map(({ gpus, ...node }) => ({ ...node, gpus: gpus as unknown as NodeSize['gpus'] }))
+/** A node whose record is this much older than another's is not connected any more. It is renewed with every round. */
+const ABSENT_AFTER_MS = 15 * 60 * 1000
+
+/** The nodes that are connected, or were when a controller last ran. */
+export async function readNodes(database: Database | Transaction): Promise<(NodeSize & { id: string })[]> {
+  const nodes = await database.engineNode.findMany()
+  const newest = Math.max(...nodes.map(({ updatedAt }) => updatedAt.getTime()))
+  return nodes
+    .filter(({ updatedAt }) => newest - updatedAt.getTime() < ABSENT_AFTER_MS)
+    .map(({ id, milliCpus, memoryBytes, gpus }) => ({
+      id,
+      milliCpus,
+      memoryBytes,
+      gpus: gpus as unknown as NodeSize['gpus'],
+    }))
 }
 
 export function isHostable(catalogue: Catalogue, nodes: readonly NodeSize[], flavor: Flavor, units: number): boolean {

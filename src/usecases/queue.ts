@@ -1,15 +1,17 @@
-/** Where waiting notebooks stand in the queue of their project. */
-import type { Database } from '../store/database.ts'
+/** Where waiting notebooks stand in the queue, for people. */
+import { queuePositions } from '../store/queue.ts'
+import { readNodes } from './flavors.ts'
+import type { UseCaseParts } from './parts.ts'
 
-/** By notebook: 1 is the next of its project; one that does not wait is missing. */
-export async function queuePositions(database: Database, notebookIds: readonly string[]): Promise<Map<string, number>> {
-  const rows = await database.$queryRaw<{ id: string; position: number }[]>`
-    SELECT "id", "position" FROM (
-      SELECT "id", (row_number() OVER (PARTITION BY "projectId" ORDER BY "phaseStartedAt", "id"))::int AS "position"
-      FROM "Notebook"
-      WHERE "phase" = 'QUEUED' AND "deletedAt" IS NULL AND "projectId" IN (
-        SELECT "projectId" FROM "Notebook" WHERE "id" = ANY(${notebookIds}::uuid[])
-      )
-    ) AS queue WHERE "id" = ANY(${notebookIds}::uuid[])`
-  return new Map(rows.map(({ id, position }) => [id, position]))
+/** By notebook: its place in the queue where that is shortest, 1 being the next; one that does not wait is missing. */
+export async function placesInQueue(
+  { database, catalogue }: Pick<UseCaseParts, 'database' | 'catalogue'>,
+  notebookIds: readonly string[],
+): Promise<Map<string, number>> {
+  const { overcommit } = catalogue
+  const places = new Map<string, number>()
+  for (const { id: nodeId } of await readNodes(database))
+    for (const [id, position] of await queuePositions(database, { nodeId, overcommit }, notebookIds))
+      places.set(id, Math.min(position, places.get(id) ?? position))
+  return places
 }

@@ -182,8 +182,9 @@ describe('statements', () => {
         await statements(async () => expect((await w.as(owner)(WIDE, { id: projectId, first })).errors).toEqual([])),
       )
     expect(counts[0]).toBe(counts[1])
-    // The token; project, notebooks, labels, copies, volumes and data stores; and one for each of eight computed fields.
-    expect(counts[1]).toBe(15)
+    // The token; project, notebooks, labels, copies, volumes and data stores; one for each of eight computed fields; and the
+    // nodes, in whose queues the places are.
+    expect(counts[1]).toBe(16)
   })
 
   test('of four levels of things are four, and one for the token', async () => {
@@ -262,12 +263,25 @@ describe('what a notebook’s runs cost', () => {
   })
 })
 
-test('queued notebooks know their place in the queue of their project', async () => {
-  const { data } = await w.as(owner)<{ project: { notebooks: { edges: { node: { queuePosition: number } }[] } } }>(
-    'query ($id: ID!) { project(id: $id) { notebooks { edges { node { queuePosition } } } } }',
-    { id: projectId },
-  )
-  expect(data.project.notebooks.edges.map(({ node }) => node.queuePosition)).toEqual([1, 2, 3, 4, 5, 6, 7])
+test('queued notebooks know their place in the queue, in which those of other projects stand between them', async () => {
+  const query = 'query ($id: ID!) { project(id: $id) { notebooks { edges { node { queuePosition } } } } }'
+  const placesOf = async (user: User, id: string) => {
+    const { data } = await w.as(user)<{ project: { notebooks: { edges: { node: { queuePosition: number } }[] } } }>(
+      query,
+      { id },
+    )
+    return data.project.notebooks.edges.map(({ node }) => node.queuePosition)
+  }
+  const before = await placesOf(owner, projectId)
+  expect(before).toHaveLength(7)
+  expect(before).toEqual([...new Set(before)].sort((one, other) => one - other))
+
+  const newcomer = await w.tenant()
+  await w.as(newcomer.owner)(CREATE, { input: { projectId: newcomer.projectId, ...SMALL } })
+  const [place] = await placesOf(newcomer.owner, newcomer.projectId)
+  // The other holds nothing yet and was first; what it has in the queue counts as held by the rest of its notebooks.
+  expect(place).toBeGreaterThan(before[0] as number)
+  expect(await placesOf(owner, projectId)).toEqual(before.map((each, index) => (index === 0 ? each : each + 1)))
 })
 
 test('a volume shows its newest sync, and the workspace when it was last saved', async () => {

@@ -125,7 +125,7 @@ test('GPU flavors count in GPUs and leave the vCPUs alone', async () => {
   const { owner, projectId } = await w.tenant()
   await w.database.engineNode.update({
     where: { id: 'node-1' },
-    data: { gpus: [{ model: 'Tesla V100S 32 GiB', count: 8 }] },
+    data: { gpus: [0, 1, 2, 3, 4, 5, 6, 7].map((id) => ({ id: String(id), model: 'Tesla V100S 32 GiB' })) },
   })
   const gpu = { projectId, editor: 'jupyterlab', framework: 'python' }
   expect((await ask(owner, CREATE, { ...gpu, units: 3 })).__typename).toBe('Notebook')

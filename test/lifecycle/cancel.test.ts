@@ -19,8 +19,7 @@ describe('stop is accepted at any moment of STARTING and ends it', () => {
   }
 
   test('in QUEUED', async () => {
-    w.daemon.capacity = { cpus: 0, memoryBytes: 0, gpus: [] }
-    await w.database.engineNode.updateMany({ data: { milliCpus: 0 } })
+    await w.resize({ cpus: 0 })
     w.control()
     const { id } = await w.notebook()
     await w.until(id, ({ message }) => message !== null)

@@ -218,7 +218,7 @@ describe('a start with unsaved data', () => {
 
   test('that is stopped while it waits in the queue keeps it and says why', async () => {
     await begin()
-    await w.database.engineNode.updateMany({ data: { milliCpus: 1 } })
+    await w.resize({ cpus: 0.001 })
     await changeBackToQueue()
     await w.wish(id, stop)
     const settled = await w.until(id, isSettled)

@@ -101,7 +101,7 @@ test('a forced deletion stops, saves, and then deletes; its last event says so',
 })
 
 test('a node is never given more units than it has: the third of three 1-vCPU starts on 2 CPUs waits for the first stop', async () => {
-  await w.database.engineNode.updateMany({ data: { milliCpus: 2000 } })
+  await w.resize({ cpus: 2 })
   w.control()
   const ids = (await Promise.all([w.notebook(), w.notebook(), w.notebook()])).map(({ id }) => id)
   const states = () => w.database.notebook.findMany({ where: { id: { in: ids } } })

@@ -17,6 +17,7 @@ import type { Clock } from '../../src/domain/clock.ts'
 import { FakeDaemon } from '../../src/engine/fake/daemon.ts'
 import { startFakeEditor } from '../../src/engine/fake/editor.ts'
 import { createFakeEngine } from '../../src/engine/fake/engine.ts'
+import type { NodeCapacity } from '../../src/engine/port.ts'
 import type { Notebook, Prisma } from '../../src/generated/prisma/client.ts'
 import { ensureInstallation, recordNode } from '../../src/store/installation.ts'
 import { wakeNotebooks } from '../../src/store/leases.ts'
@@ -131,6 +132,12 @@ export async function world() {
 
     wish(id: string, set: Prisma.NotebookUncheckedUpdateInput): Promise<Notebook> {
       return changeNotebook(database, id, null, () => ({ set, wake: true }))
+    },
+
+    /** The node has that now. A control plane that runs learns of it by its next round. */
+    async resize(capacity: Partial<NodeCapacity>): Promise<void> {
+      daemon.capacity = { ...daemon.capacity, ...capacity }
+      await recordNode(database, NODE, daemon.capacity)
     },
 
     /** A notebook that is RUNNING already. */

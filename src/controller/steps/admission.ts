@@ -3,32 +3,53 @@ import { randomBytes } from 'node:crypto'
 import { engineVolumeName } from '../../domain/volume-names.ts'
 import type { Notebook } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
-import { wakeQueue } from '../../store/leases.ts'
+import { type Turn, takeTurn } from '../../store/queue.ts'
 import type { StepContext } from './context.ts'
 
-/** How long a queued notebook waits before it looks again by itself, in ms. A release of units wakes it at once. */
-const QUEUE_POLL_MS = 5000
-
 /**
- * Reserves the notebook's units on the node, first come first served within its project, or lets it wait. Who waits behind
- * it looks again.
+ * How long a queued notebook rests before it looks again by itself, in ms. Who gives units back wakes those that can have
+ * them, and every round of the node does so again; this is only for a wake-up that all of them missed.
  */
+const QUEUE_POLL_MS = 600_000
+
+/** Reserves the notebook's units, and of GPUs the very devices, when it is its turn; else says what it waits for. */
 export async function reserveNode(context: StepContext): Promise<void> {
   const { parts, notebook } = context
   const nodeId = parts.engine.nodeId
-  const after = await context.change(async (row, tx, at) => {
-    const obstacle = await obstacleTo(context, tx, row)
-    if (obstacle)
+  const place = { nodeId, overcommit: parts.catalogue.overcommit }
+  await context.change(async (row, tx, at) => {
+    const bound = notebook.localCopies.find((copy) => copy.written && copy.nodeId !== nodeId)
+    const turn = bound ? null : await takeTurn(tx, place, notebook.id)
+    if (!turn?.admitted) {
+      const message = bound
+        ? `Waiting for node ${bound.nodeId}, which holds files that are not saved yet.`
+        : waitingSentence(row, turn)
+      const rest = QUEUE_POLL_MS * (1 + parts.clock.random())
       return {
-        to: { state: 'STARTING', phase: 'QUEUED', message: obstacle },
-        set: { retryAt: new Date(at.getTime() + QUEUE_POLL_MS) },
+        to: { state: 'STARTING', phase: 'QUEUED', reason: bound ? null : 'CAPACITY', message },
+        set: { retryAt: new Date(at.getTime() + rest) },
       }
+    }
     const sideVolume = await reserveCopies(context, tx)
     // What could not be saved is tried again by this start.
     await tx.localCopy.updateMany({ where: { notebookId: notebook.id }, data: { saveError: null, saveFault: null } })
-    return { to: { state: 'STARTING', phase: 'PULLING_DATA' }, set: { nodeId, sideVolume } }
+    return {
+      to: { state: 'STARTING', phase: 'PULLING_DATA' },
+      set: { nodeId, sideVolume, gpuDevices: turn.gpuDevices },
+    }
   })
-  if (after.nodeId) await wakeQueue(parts.database)
+}
+
+/** What it waits for, for people. It holds as long as it waits: what changes with every stop of others is its position. */
+function waitingSentence(row: Notebook, turn: Turn | null): string {
+  const wants = {
+    GPUS: `${row.heldGpus} × ${row.heldGpuModel}`,
+    CPUS: `${row.heldMilliCpus / 1000} vCPU`,
+    MEMORY: `${Math.ceil(Number(row.heldMemoryBytes) / 2 ** 20)} MiB of memory`,
+  }
+  if (!turn) return 'Waiting for a node that is large enough: the present one is not.'
+  if (turn.lacks.length === 0) return 'Waiting for its turn: what is free is kept for those ahead of it in the queue.'
+  return `Waiting until ${turn.lacks.map((what) => wants[what]).join(' and ')} are free on the node.`
 }
 
 /** Puts on record where the files will lie: the copies that are here, and new volumes for the rest. Answers that of the manifests. */
@@ -49,46 +70,6 @@ async function reserveCopies({ parts, notebook }: StepContext, tx: Transaction):
     skipDuplicates: true,
   })
   return kept > 0 && notebook.sideVolume ? notebook.sideVolume : nameOf('side')
-}
-
-/** A sentence for people; null: nothing stands in the way. */
-async function obstacleTo(context: StepContext, tx: Transaction, row: Notebook): Promise<string | null> {
-  const nodeId = context.parts.engine.nodeId
-  const bound = context.notebook.localCopies.find((copy) => copy.written && copy.nodeId !== nodeId)
-  if (bound) return `Waiting for node ${bound.nodeId}, which holds files that are not saved yet.`
-  const fits = !(await hasElder(tx, row)) && (await hasRoom(context, tx))
-  return fits ? null : 'Waiting until enough of the node is free.'
-}
-
-async function hasElder(tx: Transaction, notebook: { id: string; projectId: string; phaseStartedAt: Date }) {
-  const elders = await tx.notebook.count({
-    where: {
-      projectId: notebook.projectId,
-      phase: 'QUEUED',
-      desired: 'RUNNING',
-      deletedAt: null,
-      phaseStartedAt: { lt: notebook.phaseStartedAt },
-    },
-  })
-  return elders > 0
-}
-
-/** Locks the node, so that two reservations never both pass on the last unit. */
-async function hasRoom({ parts, notebook }: StepContext, tx: Transaction): Promise<boolean> {
-  const nodeId = parts.engine.nodeId
-  await tx.$queryRaw`SELECT 1 FROM "EngineNode" WHERE "id" = ${nodeId} FOR UPDATE`
-  const node = await tx.engineNode.findUniqueOrThrow({ where: { id: nodeId } })
-  const { _sum: held } = await tx.notebook.aggregate({
-    where: { nodeId, deletedAt: null, id: { not: notebook.id } },
-    _sum: { heldMilliCpus: true, heldMemoryBytes: true, heldGpus: true },
-  })
-  const { cpu, memory } = parts.catalogue.overcommit
-  const gpus = (node.gpus as { count: number }[]).reduce((sum, { count }) => sum + count, 0)
-  return (
-    (held.heldMilliCpus ?? 0) + notebook.heldMilliCpus <= node.milliCpus * cpu &&
-    Number(held.heldMemoryBytes ?? 0n) + Number(notebook.heldMemoryBytes) <= Number(node.memoryBytes) * memory &&
-    (held.heldGpus ?? 0) + notebook.heldGpus <= gpus
-  )
 }
 
 /** The reservation becomes a place for a container. Never waits for capacity. */

@@ -9,8 +9,8 @@ import type { Departure } from '../../domain/next-step.ts'
 import type { ContainerStatus } from '../../engine/port.ts'
 import type { Notebook, Prisma } from '../../generated/prisma/client.ts'
 import { ring, type Transaction } from '../../store/database.ts'
-import { wakeQueue } from '../../store/leases.ts'
 import type { Change } from '../../store/notebooks.ts'
+import { wakeQueue } from '../../store/queue.ts'
 import { closePeriod } from '../billing.ts'
 import type { StepContext } from './context.ts'
 
@@ -119,6 +119,15 @@ export async function stopContainer(context: StepContext, containerId: string): 
   await engine.stop(containerId, record?.role === 'MOVER' ? MOVER_GRACE_SECONDS : STOP_GRACE_SECONDS)
 }
 
+const NOTHING_HELD = {
+  nodeId: null,
+  heldMilliCpus: 0,
+  heldMemoryBytes: 0n,
+  heldGpus: 0,
+  heldGpuModel: null,
+  gpuDevices: [],
+} satisfies Prisma.NotebookUncheckedUpdateInput
+
 /** The end of all containers was observed: capacity and quota are free again, unless the notebook restarts in its place. */
 export async function freeCompute(context: StepContext): Promise<void> {
   await context.change(async (notebook, tx, at) => {
@@ -134,11 +143,12 @@ export async function freeCompute(context: StepContext): Promise<void> {
     const ending = notebook.endState ? null : endingOf(notebook, 'WISH', null)
     return {
       ...(await nextAfterCompute(tx, { ...notebook, ...ending })),
-      set: { ...ending, heldMilliCpus: 0, heldMemoryBytes: 0n, heldGpus: 0, nodeId: null, restartWished: false },
+      set: { ...ending, ...NOTHING_HELD, restartWished: false },
       events: cancelled,
     }
   })
-  await wakeQueue(context.parts.database)
+  const { database, engine, catalogue } = context.parts
+  await wakeQueue(database, { nodeId: engine.nodeId, overcommit: catalogue.overcommit })
 }
 
 async function cancelSyncs(tx: Transaction, notebookId: string, at: Date) {
