@@ -19,7 +19,7 @@ const STEPS = Object.keys(PERFORMERS) as StepName[]
 const ACTING_CALLS = (Object.keys(ENGINE_CALLS) as EngineCall[]).filter((call) => ENGINE_CALLS[call] === 'acts')
 
 const STEP_POINTS: readonly KillPoint[] = STEPS.flatMap((step) => WHENS.map((when) => `${when} step ${step}` as const))
-const CALL_POINTS: readonly KillPoint[] = ACTING_CALLS.flatMap((call) =>
+export const CALL_POINTS: readonly KillPoint[] = ACTING_CALLS.flatMap((call) =>
   WHENS.map((when) => `${when} call ${call}` as const),
 )
 export const KILL_POINTS: readonly KillPoint[] = [...STEP_POINTS, ...CALL_POINTS]
