@@ -42,22 +42,42 @@ function privateDaemonOf(home: string): PrivateDaemon {
   }
 }
 
+interface Docker {
+  dockerHost: string
+  /** False when it ran already. */
+  started: boolean
+}
+
 /** Resolves when a daemon answers: the system's, or the private one of this home. Throws EmbeddedError. */
-export async function ensureDocker(
-  home: string,
-  say: (line: string) => void,
-): Promise<{ dockerHost: string; started: boolean }> {
-  if (await systemDaemonAnswers()) return { dockerHost: `unix://${SYSTEM_SOCKET}`, started: false }
+export async function ensureDocker(home: string, say: (line: string) => void): Promise<Docker> {
+  const system = { dockerHost: `unix://${SYSTEM_SOCKET}`, started: false }
+  if (await systemDaemonAnswers()) return system
+  if (!(await findProgram('dockerd'))) {
+    await installDocker(say)
+    // Its package may have brought up the system's own.
+    if (await systemDaemonAnswers()) return system
+  }
+  return ensurePrivateDocker(home, say)
+}
+
+/** Resolves when the private daemon of this home answers, whatever else runs. Docker has to be installed. Throws EmbeddedError. */
+export async function ensurePrivateDocker(home: string, say: (line: string) => void): Promise<Docker> {
   await makeFolders(home)
   const daemon = privateDaemonOf(home)
+  const dockerHost = `unix://${daemon.socket}`
   return withHomeLock(home, 'docker', async () => {
-    if (await takeOver(daemon)) return { dockerHost: `unix://${daemon.socket}`, started: false }
-    const program = (await findProgram('dockerd')) ?? (await installDocker(say))
-    // Its package may have brought up the system's own.
-    if (await systemDaemonAnswers()) return { dockerHost: `unix://${SYSTEM_SOCKET}`, started: false }
+    if (await takeOver(daemon)) return { dockerHost, started: false }
+    const program = await findProgram('dockerd')
+    if (!program) throw new EmbeddedError(`Docker is not installed; install ${ELSEWHERE}.`)
     await start(program, daemon, say)
-    return { dockerHost: `unix://${daemon.socket}`, started: true }
+    return { dockerHost, started: true }
   })
+}
+
+/** Its process; null when it does not run. */
+export function privateDockerProcess(home: string): Promise<number | null> {
+  const { pidFile, socket } = privateDaemonOf(home)
+  return processFrom(pidFile, socket)
 }
 
 /** Ends the private daemon in order, and with it what still runs in it. False when none was running. */
@@ -116,7 +136,7 @@ async function start(program: string, daemon: PrivateDaemon, say: (line: string)
     throw new EmbeddedError(`Docker did not start; ${daemon.log} ends with:\n${await lastLines(daemon.log, 5)}`)
 }
 
-async function installDocker(say: (line: string) => void): Promise<string> {
+async function installDocker(say: (line: string) => void): Promise<void> {
   say('No Docker daemon answers here, and Docker is not installed.')
   try {
     await installPackages(PACKAGES, ELSEWHERE, say)
@@ -124,11 +144,10 @@ async function installDocker(say: (line: string) => void): Promise<string> {
     if (!(error instanceof PackagesError)) throw error
     throw new EmbeddedError(`Notebooks run in Docker, which is not installed. ${error.message}`, { cause: error })
   }
-  const program = await findProgram('dockerd')
-  if (!program) throw new EmbeddedError(`The package docker.io brought no dockerd; install ${ELSEWHERE}.`)
+  if (!(await findProgram('dockerd')))
+    throw new EmbeddedError(`The package docker.io brought no dockerd; install ${ELSEWHERE}.`)
   // With systemd, the service is on its way up.
   if (existsSync('/run/systemd/system')) await until(systemDaemonAnswers, START_LIMIT)
-  return program
 }
 
 /** Throws EmbeddedError when one is there that we may not use. */
