@@ -13,6 +13,9 @@ export interface Cahier {
   url: string
   /** The admin's token. */
   token: string
+  pid: number
+  /** Resolves when the process is gone, whatever ended it. */
+  ended: Promise<unknown>
   /** What it printed so far. */
   output: () => string
   /** kill -9: nothing is said goodbye to. */
@@ -31,6 +34,8 @@ export async function startCahier(environment: Environment): Promise<Cahier> {
   return {
     url: `http://127.0.0.1:${environment.PORT}`,
     token: (await readFile(join(home, 'admin-token'), 'utf8')).trim(),
+    pid: running.pid,
+    ended: running.ended,
     output: running.output,
     kill: () => running.signal('SIGKILL').then(() => undefined),
     interrupt: () => running.signal('SIGINT'),

@@ -1,0 +1,23 @@
+/** What was done and what came of it, counted by name. */
+
+export class Tally {
+  readonly #counts = new Map<string, number>()
+
+  count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  }
+
+  /** Lines for people, the most frequent first. */
+  lines(): string[] {
+    const rows = [...this.#counts].sort(([a, x], [b, y]) => y - x || a.localeCompare(b))
+    return rows.map(([name, count]) => `  ${String(count).padStart(6)}  ${name}`)
+  }
+}
+
+/** The kind of an error, without what is different each time. */
+export function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as { code?: unknown }
+  const cause = error.cause instanceof Error ? ` (${kindOf(error.cause)})` : ''
+  return typeof code === 'string' ? code : `${error.name}${cause}`
+}
