@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { STOP_GRACE_SECONDS } from './domain/lifecycle.ts'
 import { type Destination, parseDestination } from './host/firewall-rules.ts'
 
 export class ConfigError extends Error {
@@ -68,6 +69,7 @@ const Environment = z.object({
   CATALOGUE: z.string().min(1).optional(),
   LEASE_SECONDS: seconds(5),
   SWEEP_SECONDS: seconds(60),
+  STOP_GRACE_SECONDS: seconds(STOP_GRACE_SECONDS),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 
@@ -106,6 +108,8 @@ export interface Config {
   leaseSeconds: number
   /** Time between two sweeps of the engine, in seconds. */
   sweepSeconds: number
+  /** What a notebook has between SIGTERM and SIGKILL, in seconds. */
+  stopGraceSeconds: number
   logLevel: string
 }
 
@@ -143,6 +147,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     catalogue: value.CATALOGUE ? resolve(value.CATALOGUE) : undefined,
     leaseSeconds: value.LEASE_SECONDS,
     sweepSeconds: value.SWEEP_SECONDS,
+    stopGraceSeconds: value.STOP_GRACE_SECONDS,
     logLevel: value.LOG_LEVEL,
   }
 }

@@ -72,6 +72,7 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
     platformStore: store.address,
     leaseSeconds: config.leaseSeconds,
     sweepSeconds: config.sweepSeconds,
+    stopGraceSeconds: config.stopGraceSeconds,
     observer: stepLog(log),
   })
 

@@ -107,6 +107,11 @@ export const NotebookRef = builder.prismaNode('Notebook', {
       nullable: true,
       description: 'Whether its process ended for want of memory.',
     }),
+    lastLogLines: t.stringList({
+      description:
+        'The last lines, 100 at most, that its last run printed, if that ended by itself; empty while nothing did, and once it is started again.',
+      resolve: ({ logTail }) => (logTail as string[] | null) ?? [],
+    }),
     queuePosition: t.int({
       nullable: true,
       description:

@@ -1,7 +1,6 @@
 /** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
 import { commencedMinutes, endOfRun } from '../domain/billing.ts'
 import type { Catalogue } from '../domain/catalogue.ts'
-import type { ContainerStatus } from '../engine/port.ts'
 import type { Container, Notebook } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
 
@@ -30,11 +29,11 @@ export async function openPeriod(
   })
 }
 
-/** `ended`: the container ended before, as the engine knows it (status null: it is gone); null: it runs until now. */
+/** `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. */
 export async function closePeriod(
   tx: Transaction,
   notebook: Notebook,
-  ended: { status: ContainerStatus | null } | null,
+  ended: { finishedAt: Date | null } | null,
   at: Date,
 ): Promise<void> {
   const period = await tx.billingPeriod.findFirstOrThrow({ where: { notebookId: notebook.id, endedAt: null } })
@@ -43,7 +42,7 @@ export async function closePeriod(
     startedAt: period.startedAt,
     leftAt: at,
     ended: ended !== null,
-    engineEnd: ended?.status?.finishedAt ?? null,
+    engineEnd: ended?.finishedAt ?? null,
     lastSeenAlive: container?.lastSeenAliveAt ?? null,
   })
   await tx.billingPeriod.update({

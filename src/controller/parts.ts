@@ -23,6 +23,8 @@ export interface ControllerParts {
   allowedPrivateAddresses: readonly string[]
   leaseSeconds: number
   sweepSeconds: number
+  /** Between SIGTERM and SIGKILL of a notebook, in seconds; the contract's 30 by default. */
+  stopGraceSeconds?: number
   /** Told of every step; nobody by default. */
   observer?: StepObserver
 }

@@ -14,13 +14,41 @@ const LISTEN_AGAIN_MS = 1000
 /** Sweeps and tends the node at once, and then every `sweepSeconds`, until the signal aborts. */
 export async function goRounds(parts: ControllerParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await sweep(parts).catch((error: unknown) => logFault(parts, error, 'the sweep failed'))
+    await trySweep(parts)
     await tendNode(parts).catch((error: unknown) => logFault(parts, error, 'the node could not be looked at'))
     await parts.clock.sleep(parts.sweepSeconds * 1000, signal)
   }
 }
 
-/** Wakes notebooks whose containers ended, until the signal aborts. A stream that broke is opened again. */
+async function trySweep(parts: ControllerParts): Promise<void> {
+  try {
+    await sweep(parts)
+  } catch (error) {
+    logFault(parts, error, 'the sweep failed')
+    if (error instanceof EngineUnavailableError) await wakeUnwarned(parts)
+  }
+}
+
+/** The engine does not answer: whoever runs on it finds that out for itself, once, and says so. */
+async function wakeUnwarned({ database, engine, log }: ControllerParts): Promise<void> {
+  try {
+    const running = await database.notebook.findMany({
+      where: { state: 'RUNNING', nodeId: engine.nodeId, attempts: 0, deletedAt: null },
+      select: { id: true },
+    })
+    await wakeNotebooks(
+      database,
+      running.map(({ id }) => id),
+    )
+  } catch (error) {
+    log.error({ err: error }, 'could not wake the notebooks of an engine that does not answer')
+  }
+}
+
+/**
+ * Wakes notebooks whose containers ended, until the signal aborts. A stream that broke is opened again, after a sweep: what
+ * happened meanwhile was not heard.
+ */
 export async function listenToEngine(parts: ControllerParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
@@ -29,6 +57,7 @@ export async function listenToEngine(parts: ControllerParts, signal: AbortSignal
       logFault(parts, error, "the engine's events are not heard")
     }
     await parts.clock.sleep(LISTEN_AGAIN_MS, signal)
+    if (!signal.aborted) await trySweep(parts)
   }
 }
 

@@ -11,7 +11,7 @@ import type { ControllerParts } from './parts.ts'
 /** An inert container that nobody put on record in this time has no maker any more. In ms. */
 const INERT_TOO_LONG_MS = 120_000
 
-type SweepParts = Pick<ControllerParts, 'database' | 'engine' | 'clock' | 'log'>
+type SweepParts = Pick<ControllerParts, 'database' | 'engine' | 'clock' | 'log' | 'stopGraceSeconds'>
 
 export async function sweep(parts: SweepParts): Promise<void> {
   const listed = await parts.engine.list()
@@ -27,7 +27,7 @@ export async function sweep(parts: SweepParts): Promise<void> {
 }
 
 async function judge(
-  { engine, clock, log }: SweepParts,
+  { engine, clock, log, stopGraceSeconds = STOP_GRACE_SECONDS }: SweepParts,
   stranger: ContainerStatus,
   row: RowOfStranger | null,
 ): Promise<void> {
@@ -42,5 +42,5 @@ async function judge(
   }
   if (stranger.state !== 'running') return
   log.warn(about, 'stopping a container that the database does not know; it and its volumes are kept')
-  await engine.stop(stranger.id, STOP_GRACE_SECONDS)
+  await engine.stop(stranger.id, stopGraceSeconds)
 }

@@ -66,6 +66,11 @@ test.each(['ended', 'gone'] as const)('a RUNNING notebook whose container is %s 
   expect(step).toMatchObject({ name: 'leave', because: 'ENDED' })
 })
 
+test('a wish to stop comes before an end that was only seen after it', () => {
+  const stopped = view({ state: 'RUNNING', desired: 'STOPPED', containers: [container({ status: 'ended' })] })
+  expect(nextStep(stopped)).toMatchObject({ name: 'leave', because: 'WISH' })
+})
+
 test('on the way down units are given back only after every container has ended', () => {
   const stopping = view({ state: 'STOPPING', phase: 'STOPPING_CONTAINER', holdsCompute: true, desired: 'STOPPED' })
   expect(nextStep({ ...stopping, containers: [container()] }).name).toBe('stopContainer')

@@ -121,8 +121,9 @@ function bringUpContainer(view: View): Step {
 }
 
 function whileRunning(view: View): Step {
-  if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
+  // Also when the container has ended meanwhile: who wished the end first is its reason.
   if (view.desired !== 'RUNNING') return leave(view, 'WISH')
+  if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
   if (view.restartWished) return leave(view, 'RESTART')
   if (view.stopsAt && view.stopsAt <= view.now) return leave(view, 'RUN_LIMIT')
   return { name: 'rest', until: view.stopsAt }

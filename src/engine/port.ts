@@ -87,6 +87,8 @@ export interface ContainerEngine {
   /** Makes networks. Called once at boot; idempotent. */
   prepare(): Promise<void>
   capacity(): Promise<NodeCapacity>
+  /** When the engine came up last; null where it does not tell. */
+  bootedAt(): Promise<Date | null>
   /** Resolves when the engine answers. */
   ping(): Promise<void>
 
@@ -136,6 +138,7 @@ export type EngineCall = Exclude<keyof ContainerEngine, 'nodeId'>
 export const ENGINE_CALLS: Readonly<Record<EngineCall, 'acts' | 'looks'>> = {
   prepare: 'acts',
   capacity: 'looks',
+  bootedAt: 'looks',
   ping: 'looks',
   imageIsThere: 'looks',
   provideImage: 'acts',

@@ -48,6 +48,15 @@ describe('however a run ends, its data is saved, and who ended it is on record',
     expect(await w.periods(id)).toMatchObject([{ endSource: 'LIVENESS', endedAt: hourAgo, minutes: 2 }])
   })
 
+  test('a restart of the engine is its own fault, whatever the exit code, and the run is billed to its end', async () => {
+    w.control()
+    const id = await w.running()
+    w.daemon.restart({ code: 0, oomKilled: false })
+    expect(await w.until(id, isSettled)).toMatchObject({ state: 'FAILED', reason: 'CONTAINER_LOST', exitCode: null })
+    expect(await w.periods(id)).toMatchObject([{ endSource: 'ENGINE', minutes: 1 }])
+    await w.expectNothingLeft()
+  })
+
   test('a process killed for memory in a container that lives on changes no state, and is warned of', async () => {
     w.control()
     const id = await w.running()

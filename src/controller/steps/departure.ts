@@ -42,15 +42,15 @@ function wishAfterEnd(notebook: Notebook): Notebook['desired'] {
 
 /** Leaves STARTING or RUNNING. The transaction that leaves RUNNING closes the billing period. */
 export async function leave(context: StepContext, because: Departure, containerId: string | null): Promise<void> {
-  const status = containerId ? witnessedEnd(context, containerId) : null
+  const end = await endOf(context, containerId)
   const logTail =
     containerId && because === 'ENDED' ? await context.parts.engine.logTail(containerId, LOG_TAIL_LINES) : null
   await context.change(async (notebook, tx, at) => {
     const restarts = because === 'RESTART' || (because === 'RUN_LIMIT' && notebook.autoRestart)
-    const ending = endingOf(notebook, because, status)
+    const ending = endingOf(notebook, because, end?.witnessed ?? null)
     const noEnding = { endState: null, endReason: null, endMessage: null }
     if (notebook.state === 'RUNNING') {
-      await closePeriod(tx, notebook, because === 'ENDED' ? { status } : null, at)
+      await closePeriod(tx, notebook, end, at)
       await ring(tx, 'cahier_routes', notebook.id)
     }
     return {
@@ -61,8 +61,8 @@ export async function leave(context: StepContext, because: Departure, containerI
         desired: restarts ? notebook.desired : wishAfterEnd(notebook),
         stopsAt: null,
         ...(because === 'ENDED' && {
-          exitCode: status?.exitCode ?? null,
-          oomKilled: status?.oomKilled ?? null,
+          exitCode: end?.witnessed?.exitCode ?? null,
+          oomKilled: end?.witnessed?.oomKilled ?? null,
           logTail: logTail as Prisma.InputJsonValue,
         }),
       },
@@ -70,19 +70,48 @@ export async function leave(context: StepContext, because: Departure, containerI
   })
 }
 
-/** After a crash of the engine a container's end is the engine's next boot, with this code. */
+interface RunEnd {
+  /** How it ended, as the engine saw it; null: the container is gone, or ended because its engine did. */
+  witnessed: ContainerStatus | null
+  /** When it ended, if the engine's word on that is worth something. */
+  finishedAt: Date | null
+}
+
+/** Null: it runs until now, or never ran. */
+async function endOf(
+  { observation, notebook, parts }: StepContext,
+  containerId: string | null,
+): Promise<RunEnd | null> {
+  const seen = observation.view.containers.find(({ id }) => id === containerId)
+  if (seen ? seen.status === 'running' || seen.status === 'inert' : notebook.state !== 'RUNNING') return null
+  const status = (containerId && observation.statuses.get(containerId)) || null
+  if (!status) return { witnessed: null, finishedAt: null }
+  const withEngine = endedWithEngine(status, await parts.engine.bootedAt())
+  const inCrash =
+    status.exitCode === ENGINE_CRASH_CODE && (withEngine || wasSilent(notebook, status, parts.sweepSeconds))
+  return { witnessed: withEngine || inCrash ? null : status, finishedAt: inCrash ? null : status.finishedAt }
+}
+
+/** An engine that goes down ends its containers, or does so when it is up again; and a host takes minutes to come up. In ms. */
+const DOWN_BEFORE_BOOT_MS = 300_000
+
+/** It ended because the engine went down: that says nothing of the notebook, whatever its exit code. */
+function endedWithEngine({ startedAt, finishedAt }: ContainerStatus, bootedAt: Date | null): boolean {
+  if (!startedAt || !finishedAt || !bootedAt || startedAt >= bootedAt) return false
+  return finishedAt.getTime() > bootedAt.getTime() - DOWN_BEFORE_BOOT_MS
+}
+
+/** After a crash of its machine an engine says of a container that it ended at the engine's next boot, with this code. */
 const ENGINE_CRASH_CODE = 255
 
-/**
- * What the engine says of a container that ended, unless it was down itself at the time: then its word on when and why is
- * worth nothing, and the container counts as lost. It was down if it kept silent for longer than two sweeps before.
- */
-function witnessedEnd({ observation, notebook, parts }: StepContext, containerId: string): ContainerStatus | null {
-  const status = observation.statuses.get(containerId) ?? null
-  if (status?.exitCode !== ENGINE_CRASH_CODE || !status.finishedAt) return status
-  const seen = notebook.containers.find(({ id }) => id === containerId)?.lastSeenAliveAt
-  const silence = seen ? status.finishedAt.getTime() - seen.getTime() : 0
-  return silence > 2 * parts.sweepSeconds * 1000 ? null : status
+/** The engine had kept silent for longer than two sweeps before the container's end: it was down itself. */
+function wasSilent(
+  notebook: StepContext['notebook'],
+  { id, finishedAt }: ContainerStatus,
+  sweepSeconds: number,
+): boolean {
+  const seen = notebook.containers.find((container) => container.id === id)?.lastSeenAliveAt
+  return Boolean(seen && finishedAt && finishedAt.getTime() - seen.getTime() > 2 * sweepSeconds * 1000)
 }
 
 function endingOf(notebook: Notebook, because: Departure, status: ContainerStatus | null): Ending {
@@ -112,11 +141,12 @@ function endingOfContainer(status: ContainerStatus | null): Ending {
     : { endState: 'FAILED', endReason: 'EXITED', endMessage: `The notebook ended with exit code ${status.exitCode}.` }
 }
 
-/** SIGTERM, the grace, SIGKILL: a notebook has 30 s, a mover that is called off 2 s. */
+/** SIGTERM, the grace, SIGKILL: a notebook has 30 s unless configured, a mover that is called off 2 s. */
 export async function stopContainer(context: StepContext, containerId: string): Promise<void> {
+  const { stopGraceSeconds = STOP_GRACE_SECONDS } = context.parts
   const record = context.notebook.containers.find(({ id }) => id === containerId)
   const engine = await context.engineUnderLease()
-  await engine.stop(containerId, record?.role === 'MOVER' ? MOVER_GRACE_SECONDS : STOP_GRACE_SECONDS)
+  await engine.stop(containerId, record?.role === 'MOVER' ? MOVER_GRACE_SECONDS : stopGraceSeconds)
 }
 
 const NOTHING_HELD = {

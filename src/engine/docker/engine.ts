@@ -30,6 +30,8 @@ const GONE = 404
 const CONFLICT = 409
 const ALREADY_STOPPED = 304
 
+const DEFAULT_NETWORK = 'bridge'
+
 /** Inspect calls at the same time while a list is made. */
 const LIST_CONCURRENCY = 8
 
@@ -59,6 +61,14 @@ export function createDockerEngine({ docker, installation, nodeId, images }: Doc
     )
     cpus = node.NCPU
     return { cpus: node.NCPU, memoryBytes: node.MemTotal, gpus: [] }
+  }
+
+  /** Docker makes its default network anew whenever it comes up, and does not tell that time otherwise. */
+  async function bootedAt(): Promise<Date | null> {
+    const network = await call('look at its default network', LIMIT.READ, () =>
+      unless(GONE, docker.getNetwork(DEFAULT_NETWORK).inspect(), null),
+    )
+    return network && new Date(network.Created)
   }
 
   async function create(spec: ContainerSpec): Promise<string> {
@@ -123,6 +133,7 @@ export function createDockerEngine({ docker, installation, nodeId, images }: Doc
   return {
     nodeId,
     capacity,
+    bootedAt,
     create,
     start,
     inspect,

@@ -77,6 +77,11 @@ export class FakeControl {
     this.#daemon.recover()
   }
 
+  /** The engine goes down in order, which ends what runs in that way, and comes up again. */
+  restart(exit: Exit): void {
+    this.#daemon.restart(exit)
+  }
+
   // Containers
 
   /** All of an installation, also ended ones. */

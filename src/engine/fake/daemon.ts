@@ -42,6 +42,7 @@ export class FakeDaemon {
   programs: Record<Identity['role'], Program> = { mover: moverThat(), notebook }
   /** Where the published port of every running notebook leads. */
   address: ContainerStatus['address'] = null
+  bootedAt: Date | null = null
   capacity: NodeCapacity = { cpus: 8, memoryBytes: 64 * 2 ** 30, gpus: [] }
 
   readonly #now: () => Date
@@ -181,8 +182,16 @@ export class FakeDaemon {
   /** It boots again: what ran then is found ended, now and with code 255, as a real one reports it. */
   recover(): void {
     this.faults.refuse(0)
+    this.bootedAt = this.#now()
     for (const container of this.#containers.values())
       if (container.hasCrashed) container.end({ code: 255, oomKilled: false })
+  }
+
+  /** It goes down in order, which ends what runs in that way, and comes up again. */
+  restart(exit: Exit): void {
+    this.breakStreams()
+    for (const container of this.#containers.values()) if (container.state === 'running') container.end(exit)
+    this.bootedAt = this.#now()
   }
 
   /** Nobody hears of the next events. */

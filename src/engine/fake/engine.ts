@@ -15,6 +15,7 @@ export function createFakeEngine({ daemon, installation, nodeId }: FakeEngineOpt
     nodeId,
     prepare: () => faults.pass('prepare', () => undefined),
     capacity: () => faults.pass('capacity', () => daemon.capacity),
+    bootedAt: () => faults.pass('bootedAt', () => daemon.bootedAt),
     ping: () => faults.pass('ping', () => undefined),
     imageIsThere: (image) => faults.pass('imageIsThere', () => daemon.images.has(image)),
     provideImage: (image, onProgress, signal) =>

@@ -28,6 +28,7 @@ export function connectFakeEngine({ socketPath, installation, nodeId }: RemoteEn
     nodeId,
     prepare: ask('prepare'),
     capacity: ask('capacity'),
+    bootedAt: ask('bootedAt'),
     ping: ask('ping'),
     imageIsThere: ask('imageIsThere'),
     async provideImage(image, onProgress, signal) {
