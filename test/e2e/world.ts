@@ -17,8 +17,12 @@ import {
   CreateNotebookDocument,
   type CreateNotebookInput,
   CreateProjectDocument,
+  DeleteNotebookDocument,
+  RestartNotebookDocument,
+  StartNotebookDocument,
   StopNotebookDocument,
 } from '../../src/sdk/generated/operations.ts'
+import { wakeNotebooks } from '../../src/store/leases.ts'
 import { type Cahier, freePort, startCahier } from '../testkit/cahier.ts'
 import { freshDatabase } from '../testkit/database.ts'
 import { removeInstallation } from '../testkit/leftovers.ts'
@@ -35,7 +39,7 @@ export async function world(more: Environment = {}) {
   const fresh = await freshDatabase()
   const home = await mkdtemp(join(tmpdir(), 'cahier-e2e-'))
   const s3 = inject('s3')
-  const dockerHost = inject('dockerHost')
+  const dockerHost = more.DOCKER_HOST ?? inject('dockerHost')
   const workspaceBucket = `workspaces-${randomBytes(4).toString('hex')}`
   const environment = {
     CAHIER_HOME: home,
@@ -106,6 +110,39 @@ export async function world(more: Environment = {}) {
     async stop(notebookId: string) {
       unwrap((await client.request(StopNotebookDocument, { input: { notebookId } })).stopNotebook)
       return client.waitFor(notebookId, 'STOPPED')
+    },
+
+    async start(notebookId: string) {
+      unwrap((await client.request(StartNotebookDocument, { input: { notebookId } })).startNotebook)
+    },
+
+    async restartNotebook(notebookId: string) {
+      unwrap((await client.request(RestartNotebookDocument, { input: { notebookId } })).restartNotebook)
+    },
+
+    async delete(notebookId: string, how: { force?: boolean } = {}) {
+      unwrap((await client.request(DeleteNotebookDocument, { input: { notebookId, ...how } })).deleteNotebook)
+    },
+
+    /** The run's deadline is now. */
+    async reachLimit({ uuid }: { uuid: string }): Promise<void> {
+      await fresh.database.notebook.update({ where: { id: uuid }, data: { stopsAt: new Date() } })
+      await wakeNotebooks(fresh.database, [uuid])
+    },
+
+    /** When the notebook first entered this phase, by the database's clock, in ms; null: never. */
+    async timeOf({ uuid }: { uuid: string }, phase: string): Promise<number | null> {
+      const events = await fresh.database.event.findMany({ where: { notebookId: uuid }, orderBy: { seq: 'asc' } })
+      const entered = events.find(({ payload }) => (payload as { phase?: string | null }).phase === phase)
+      return entered?.at.getTime() ?? null
+    },
+
+    /** Asks again and again until it is so; for what no event tells of. */
+    async untilSo<T>(ask: () => Promise<T | null | false>): Promise<T> {
+      for (;;) {
+        const answer = await ask()
+        if (answer) return answer
+      }
     },
 
     jupyter: (notebook: { url: string }) => new Jupyter(notebook.url, cahier.token),

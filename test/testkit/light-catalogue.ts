@@ -4,7 +4,7 @@
  */
 import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type Dockerode from 'dockerode'
 import { parseCatalogue } from '../../src/domain/catalogue.ts'
@@ -18,13 +18,22 @@ export const LIGHT = { editor: 'light', framework: 'light', flavor: 'test-tiny',
 
 const OVERCOMMIT = 8
 
+/** As it is written in the file. */
+export interface RawCatalogue {
+  overcommit: { cpu: number; memory: number }
+  flavors: { id: string; [key: string]: unknown }[]
+  editors: { id: string; [key: string]: unknown }[]
+  frameworks: { id: string; name: string; versions: { version: string; images: Record<string, string> }[] }[]
+  images: Record<string, { build?: string; needs?: string; args?: Record<string, string> }>
+}
+
 /** Writes it to a new folder, with the folders of its images beside it, and answers the path for CATALOGUE. */
-export async function makeLightCatalogue(): Promise<string> {
+export async function makeLightCatalogue(change: (catalogue: RawCatalogue) => void = () => undefined): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cahier-catalogue-'))
   await cp(IMAGES, folder, { recursive: true })
   await cp(LIGHT_NOTEBOOK, join(folder, 'light'), { recursive: true })
   const file = join(folder, 'catalogue.json')
-  const catalogue = JSON.parse(await readFile(file, 'utf8'))
+  const catalogue: RawCatalogue = JSON.parse(await readFile(file, 'utf8'))
   catalogue.overcommit = { cpu: OVERCOMMIT, memory: OVERCOMMIT }
   catalogue.flavors.push({
     id: LIGHT.flavor,
@@ -42,13 +51,17 @@ export async function makeLightCatalogue(): Promise<string> {
     versions: [{ version: '1', images: { [LIGHT.editor]: 'light' } }],
   })
   catalogue.images.light = { build: 'light', needs: 'base' }
+  change(catalogue)
   await writeFile(file, JSON.stringify(catalogue))
   return file
 }
 
 /** Builds the light notebook's image where the daemon lacks it. Takes a second or two. */
 export async function provideLightImage(docker: Dockerode, catalogueFile: string): Promise<void> {
-  const catalogue = parseCatalogue(await readFile(catalogueFile, 'utf8'))
-  const images = new ImageBuilder(docker, catalogue, join(catalogueFile, '..'))
+  const images = await imagesOf(docker, catalogueFile)
   await images.provide('light', () => undefined, new AbortController().signal)
+}
+
+async function imagesOf(docker: Dockerode, catalogueFile: string): Promise<ImageBuilder> {
+  return new ImageBuilder(docker, parseCatalogue(await readFile(catalogueFile, 'utf8')), dirname(catalogueFile))
 }
