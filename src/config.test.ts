@@ -27,10 +27,21 @@ test.each([
     { NOTEBOOK_ALLOWED_ADDRESSES: '10.0.0.5:5432,db:5432' },
     /^NOTEBOOK_ALLOWED_ADDRESSES: "db:5432" is not an address such as 10\.0\.0\.5:5432 or 10\.1\.0\.0\/16/,
   ],
+  [{ GPUS: 'GPU-1' }, /^GPUS: is not a list such as/],
+  [{ GPUS: 'GPU-1=L4 24 GiB,GPU-1=L4 24 GiB' }, /^GPUS: is not a list such as/],
   [{ ENCRYPTION_KEY: 'short' }, /^ENCRYPTION_KEY: is not 32 bytes/],
 ])('a wrong value gives one sentence that names the variable: %o', (env, sentence) => {
   expect(() => readConfig(env)).toThrow(ConfigError)
   expect(() => readConfig(env)).toThrow(sentence)
+})
+
+test('an operator names GPUs by device and model, says that there are none, or leaves it to be found out', () => {
+  expect(readConfig({ GPUS: 'GPU-1=Tesla V100S 32 GiB, 1=L4 24 GiB' }).gpus).toEqual([
+    { id: 'GPU-1', model: 'Tesla V100S 32 GiB' },
+    { id: '1', model: 'L4 24 GiB' },
+  ])
+  expect(readConfig({ GPUS: 'none' }).gpus).toEqual([])
+  expect(readConfig({}).gpus).toBeNull()
 })
 
 test('listening beyond loopback without TLS is refused unless it is accepted in so many words', () => {

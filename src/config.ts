@@ -66,12 +66,29 @@ const Environment = z.object({
       }),
     )
     .default([]),
+  GPUS: z.string().transform(readGpus).optional(),
   CATALOGUE: z.string().min(1).optional(),
   LEASE_SECONDS: seconds(5),
   SWEEP_SECONDS: seconds(60),
   STOP_GRACE_SECONDS: seconds(STOP_GRACE_SECONDS),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
+
+/** `device=model,…`, or "none". */
+function readGpus(text: string, context: z.RefinementCtx): { id: string; model: string }[] {
+  if (text === 'none') return []
+  const gpus = text.split(',').map((pair) => {
+    const [id = '', model = ''] = pair.split('=', 2).map((part) => part.trim())
+    return { id, model }
+  })
+  const isComplete = gpus.every(({ id, model }) => id !== '' && model !== '')
+  if (isComplete && new Set(gpus.map(({ id }) => id)).size === gpus.length) return gpus
+  context.addIssue({
+    code: 'custom',
+    message: 'is not a list such as "GPU-5f3c=L4 24 GiB,GPU-9b1e=L4 24 GiB", each once, or "none"',
+  })
+  return z.NEVER
+}
 
 export interface ObjectStoreAddress {
   endpoint: string
@@ -99,6 +116,8 @@ export interface Config {
   allowedPrivateAddresses: string[]
   /** Addresses of this machine, and link-local and private ones, that notebooks may reach. */
   notebookAllowedAddresses: Destination[]
+  /** The node's GPUs, by the engine's ids and the models that flavors name; null: found out. */
+  gpus: { id: string; model: string }[] | null
   /**
    * Absolute path of the catalogue of editors, frameworks and flavors, with the folders of its images beside it;
    * undefined: the one that comes with Cahier.
@@ -144,6 +163,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     encryptionKey: value.ENCRYPTION_KEY ? Buffer.from(value.ENCRYPTION_KEY, 'base64') : undefined,
     allowedPrivateAddresses: value.ALLOWED_PRIVATE_ADDRESSES,
     notebookAllowedAddresses: value.NOTEBOOK_ALLOWED_ADDRESSES,
+    gpus: value.GPUS ?? null,
     catalogue: value.CATALOGUE ? resolve(value.CATALOGUE) : undefined,
     leaseSeconds: value.LEASE_SECONDS,
     sweepSeconds: value.SWEEP_SECONDS,

@@ -16,12 +16,14 @@ import { ensureObjectStore } from '../embedded/object-store.ts'
 import { ensurePostgres } from '../embedded/postgres.ts'
 import { connectDocker } from '../engine/docker/connect.ts'
 import { createDockerEngine } from '../engine/docker/engine.ts'
+import type { DockerInfo } from '../engine/docker/gpus.ts'
 import type { ContainerEngine } from '../engine/port.ts'
 import { ImageBuilder } from '../images/builder.ts'
 import { type Database, openDatabase } from '../store/database.ts'
 import { ensureInstallation, recordNode } from '../store/installation.ts'
 import { applyMigrations } from '../store/migrate.ts'
 import { encryptionKey } from './encryption-key.ts'
+import { findGpus } from './gpus.ts'
 import { provideImages } from './images.ts'
 import { Isolation } from './isolation.ts'
 
@@ -56,9 +58,11 @@ export async function layFoundation(config: Config, say: (line: string) => void)
 
   const dockerHost = config.dockerHost ?? (await ensureDocker(config.home, say)).dockerHost
   const docker = connectDocker(dockerHost)
-  const { ID: nodeId } = await naming('DOCKER_HOST', config.dockerHost, () => docker.info() as Promise<{ ID: string }>)
+  const info: DockerInfo & { ID: string } = await naming('DOCKER_HOST', config.dockerHost, () => docker.info())
+  const nodeId = info.ID
   const images = new ImageBuilder(docker, catalogue, dirname(catalogueFile))
-  const engine = createDockerEngine({ docker, installation, nodeId, images })
+  const gpus = await findGpus(config.gpus, info, dockerHost, say)
+  const engine = createDockerEngine({ docker, installation, nodeId, images, gpus })
   await engine.prepare()
   const isolation = new Isolation({ docker, installation, allowed: config.notebookAllowedAddresses })
   await isolation.raise()

@@ -29,10 +29,12 @@ export interface ContainerSpec {
   env: Record<string, string>
   /** uid:gid the process runs as; always without root and capabilities. */
   user: string
-  /** Fractions of a CPU; clamped to what the node has. */
+  /** Fractions of a CPU; clamped, as memory is, to what the node has. */
   cpus: number
   memoryBytes: number
   shmBytes: number | null
+  /** The engine's ids of the GPUs that it gets; none unless given. */
+  gpuDevices?: readonly string[]
   /** `data`: movers, which reach stores. `notebooks`: the internet, but not each other. */
   network: 'data' | 'notebooks'
   mounts: VolumeMount[]
@@ -63,7 +65,7 @@ export interface NodeCapacity {
   cpus: number
   memoryBytes: number
   /** One by one. `id`: how the engine names the device; `model`: as flavors name it, "Tesla V100S 32 GiB". */
-  gpus: { id: string; model: string }[]
+  gpus: readonly { id: string; model: string }[]
 }
 
 /** Progress of an image: a sentence for people, and the part done where it is known. */

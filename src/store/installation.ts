@@ -12,7 +12,7 @@ export async function ensureInstallation(database: Database): Promise<string> {
 interface Capacity {
   cpus: number
   memoryBytes: number
-  gpus: { id: string; model: string }[]
+  gpus: readonly { id: string; model: string }[]
 }
 
 /** Puts the node and what it has on record, newest figures first. */

@@ -21,7 +21,7 @@ export interface Turn {
   admitted: boolean
   /** The node's devices that it gets when it is admitted. */
   gpuDevices: string[]
-  /** What it wants more of than is free, whoever is ahead of it. */
+  /** What is not free for it after all that is ahead of it; empty when it is admitted. */
   lacks: ('CPUS' | 'MEMORY' | 'GPUS')[]
 }
 
@@ -37,11 +37,9 @@ export async function takeTurn(tx: Transaction, place: Place, notebookId: string
     SELECT "admitted",
       ARRAY(SELECT "id" FROM "device" WHERE "model" = "heldGpuModel" AND "isFree" ORDER BY "index" LIMIT "heldGpus") AS "gpuDevices",
       array_remove(ARRAY[
-        CASE WHEN "judged"."milliCpus" > "free"."milliCpus" THEN 'CPUS' END,
-        CASE WHEN "judged"."memory" > "free"."memory" THEN 'MEMORY' END,
-        CASE WHEN "heldGpus" > (SELECT count(*) FROM "device" WHERE "model" = "heldGpuModel" AND "isFree") THEN 'GPUS' END
+        CASE WHEN "lacksGpus" THEN 'GPUS' END, CASE WHEN "lacksCpus" THEN 'CPUS' END, CASE WHEN "lacksMemory" THEN 'MEMORY' END
       ], NULL) AS "lacks"
-    FROM "judged", "free" WHERE "judged"."id" = ${notebookId}::uuid`
+    FROM "judged" WHERE "id" = ${notebookId}::uuid`
   return turn ?? null
 }
 
@@ -114,12 +112,13 @@ function queueOf({ nodeId, overcommit }: Place): Prisma.Sql {
                   PARTITION BY "heldGpuModel" ORDER BY "turn", "since", "id" ROWS UNBOUNDED PRECEDING
                 ) > (SELECT count(*) FROM "device" WHERE "model" = "heldGpuModel" AND "isFree") AS "lacksGpus"
       FROM "shared"
-    ), "judged" AS (
+    ), "measured" AS (
       SELECT "ranked".*, (row_number() OVER "line")::int AS "position",
-             NOT "lacksGpus"
-             AND sum("ranked"."milliCpus") FILTER (WHERE NOT "lacksGpus") OVER "line" <= "free"."milliCpus"
-             AND sum("ranked"."memory") FILTER (WHERE NOT "lacksGpus") OVER "line" <= "free"."memory" AS "admitted"
+             NOT "lacksGpus" AND sum("ranked"."milliCpus") FILTER (WHERE NOT "lacksGpus") OVER "line" > "free"."milliCpus" AS "lacksCpus",
+             NOT "lacksGpus" AND sum("ranked"."memory") FILTER (WHERE NOT "lacksGpus") OVER "line" > "free"."memory" AS "lacksMemory"
       FROM "ranked", "free"
       WINDOW "line" AS (ORDER BY "turn", "since", "id" ROWS UNBOUNDED PRECEDING)
+    ), "judged" AS (
+      SELECT *, NOT ("lacksGpus" OR "lacksCpus" OR "lacksMemory") AS "admitted" FROM "measured"
     )`
 }

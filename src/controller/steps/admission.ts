@@ -40,7 +40,7 @@ export async function reserveNode(context: StepContext): Promise<void> {
   })
 }
 
-/** What it waits for, for people. It holds as long as it waits: what changes with every stop of others is its position. */
+/** What it waits for, for people: what is not free for it after those ahead of it, whose own start changes nothing about that. */
 function waitingSentence(row: Notebook, turn: Turn | null): string {
   const wants = {
     GPUS: `${row.heldGpus} × ${row.heldGpuModel}`,
@@ -48,8 +48,7 @@ function waitingSentence(row: Notebook, turn: Turn | null): string {
     MEMORY: `${Math.ceil(Number(row.heldMemoryBytes) / 2 ** 20)} MiB of memory`,
   }
   if (!turn) return 'Waiting for a node that is large enough: the present one is not.'
-  if (turn.lacks.length === 0) return 'Waiting for its turn: what is free is kept for those ahead of it in the queue.'
-  return `Waiting until ${turn.lacks.map((what) => wants[what]).join(' and ')} are free on the node.`
+  return `Waiting for ${turn.lacks.map((what) => wants[what]).join(' and ')} to be free for it on the node.`
 }
 
 /** Puts on record where the files will lie: the copies that are here, and new volumes for the rest. Answers that of the manifests. */

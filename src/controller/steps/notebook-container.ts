@@ -82,6 +82,7 @@ export async function createNotebook(context: StepContext): Promise<void> {
       user: NOTEBOOK_USER,
       cpus: flavor.vcpus * notebook.units,
       memoryBytes: flavor.memoryBytes * notebook.units,
+      gpuDevices: notebook.gpuDevices,
       shmBytes: (flavor.memoryBytes * notebook.units) / 2,
       network: 'notebooks',
       mounts: mountsOf(context),

@@ -3,15 +3,21 @@
  * gain any, and is bounded in CPU, memory, processes and log; what it publishes answers on the node's loopback only.
  */
 import type Dockerode from 'dockerode'
-import type { ContainerSpec, VolumeMount } from '../port.ts'
+import type { ContainerSpec, NodeCapacity, VolumeMount } from '../port.ts'
 import { containerLabels, type Labels, networkName, volumeLabels } from './names.ts'
 
 const MAX_PROCESSES = 4096
 const LOG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } }
 const TMP_BYTES = 64 * 2 ** 20
 
-/** The body of Docker's create call; `image` is the name that Docker knows it by, `nodeCpus` what the node has. */
-export function containerBody(spec: ContainerSpec, image: string, nodeCpus: number): Dockerode.ContainerCreateOptions {
+/** The body of Docker's create call; `image` is the name that Docker knows it by. */
+export function containerBody(
+  spec: ContainerSpec,
+  image: string,
+  node: Pick<NodeCapacity, 'cpus' | 'memoryBytes'>,
+): Dockerode.ContainerCreateOptions {
+  const memory = Math.min(spec.memoryBytes, node.memoryBytes)
+  const gpus = spec.gpuDevices ?? []
   return {
     Image: image,
     User: spec.user,
@@ -31,11 +37,14 @@ export function containerBody(spec: ContainerSpec, image: string, nodeCpus: numb
       PidsLimit: MAX_PROCESSES,
       LogConfig: LOG,
       // Docker refuses more CPUs than the node has.
-      NanoCpus: Math.round(Math.min(spec.cpus, nodeCpus) * 1e9),
-      Memory: spec.memoryBytes,
+      NanoCpus: Math.round(Math.min(spec.cpus, node.cpus) * 1e9),
+      Memory: memory,
       // Memory and swap together, so: no swap.
-      MemorySwap: spec.memoryBytes,
-      ...(spec.shmBytes !== null && { ShmSize: spec.shmBytes }),
+      MemorySwap: memory,
+      ...(spec.shmBytes !== null && { ShmSize: Math.min(spec.shmBytes, memory) }),
+      ...(gpus.length > 0 && {
+        DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: [...gpus], Capabilities: [['gpu']] }],
+      }),
       NetworkMode: networkName(spec.identity.installation, spec.network),
       ...(spec.port !== null && {
         PortBindings: { [`${spec.port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: '' }] },

@@ -1,6 +1,6 @@
 /**
  * The engine port on one Docker daemon. Every call stands for itself: nothing is queued behind another notebook's call, and
- * nothing but the node's number of CPUs is remembered between calls, so any number of control planes can use one daemon.
+ * nothing but what the node has is remembered between calls, so any number of control planes can use one daemon.
  */
 import type Dockerode from 'dockerode'
 import pLimit from 'p-limit'
@@ -50,17 +50,25 @@ export interface DockerEngineOptions {
   installation: string
   nodeId: string
   images: ImageProvider
+  /** What the node has of them; Docker itself does not tell. None unless given. */
+  gpus?: NodeCapacity['gpus']
 }
 
-export function createDockerEngine({ docker, installation, nodeId, images }: DockerEngineOptions): ContainerEngine {
-  let cpus: number | undefined
+export function createDockerEngine({
+  docker,
+  installation,
+  nodeId,
+  images,
+  gpus = [],
+}: DockerEngineOptions): ContainerEngine {
+  let known: NodeCapacity | undefined
 
   async function capacity(): Promise<NodeCapacity> {
     const node: { NCPU: number; MemTotal: number } = await call('tell what its node has', LIMIT.READ, () =>
       docker.info(),
     )
-    cpus = node.NCPU
-    return { cpus: node.NCPU, memoryBytes: node.MemTotal, gpus: [] }
+    known = { cpus: node.NCPU, memoryBytes: node.MemTotal, gpus }
+    return known
   }
 
   /** Docker makes its default network anew whenever it comes up, and does not tell that time otherwise. */
@@ -72,7 +80,7 @@ export function createDockerEngine({ docker, installation, nodeId, images }: Doc
   }
 
   async function create(spec: ContainerSpec): Promise<string> {
-    const body = containerBody(spec, images.nameOf(spec.image), cpus ?? (await capacity()).cpus)
+    const body = containerBody(spec, images.nameOf(spec.image), known ?? (await capacity()))
     const name = containerName(spec.identity)
     try {
       // Name and body apart, or dockerode writes all of the body, environment included, into the URL.
