@@ -58,6 +58,7 @@ export const WarningCode = builder.enumType('WarningCode', {
     UNSAVED_DATA: 'Data is not yet safe in its bucket.',
     OUT_OF_MEMORY: 'A process inside ended for want of memory; the notebook runs on.',
     ENGINE_UNREACHABLE: 'The engine does not answer; the notebook runs on.',
+    RUN_LIMIT_NEAR: 'The run reaches its time limit soon, at `dueAt`.',
     RETRYING: 'A fault of the platform; it is tried again.',
     CONFLICT: 'Files were changed on both sides; both versions were kept.',
     DELETIONS_HELD: 'Deletions were held back, being more than half of the objects.',

@@ -9,6 +9,7 @@ import {
   ValidationError,
 } from '../domain/errors.ts'
 import { createNotebook } from '../usecases/create-notebook.ts'
+import { extendNotebook } from '../usecases/extend-notebook.ts'
 import {
   deleteNotebook,
   restartNotebook,
@@ -49,7 +50,10 @@ const UpdateNotebookInput = builder.inputType('UpdateNotebookInput', {
     name: t.string({ description: 'Its new name.' }),
     labels: t.field({ type: [LabelInput], description: 'All its labels: those that are not named go.' }),
     autoRestart: t.boolean({ description: 'Whether a run that reaches its limit is followed by the next.' }),
-    maxRunSeconds: t.int({ description: 'A run’s limit below 7 days, also of the present run; null takes it away.' }),
+    maxRunSeconds: t.int({
+      description:
+        'A run’s limit below 7 days, also of the present run, whose extension it replaces; null takes it away.',
+    }),
     publicAccess: t.boolean({ description: 'Whether anyone with its URL may open it.' }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
@@ -61,6 +65,19 @@ const StopNotebookInput = builder.inputType('StopNotebookInput', {
     notebookId: t.id({ required: true, description: 'Which one.' }),
     discardUnsaved: t.boolean({
       description: 'In FAILED or ERROR: gives up what could not be saved, for good; then it is STOPPED.',
+    }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
+  }),
+})
+
+const ExtendNotebookInput = builder.inputType('ExtendNotebookInput', {
+  description: 'The run to extend.',
+  fields: (t) => ({
+    notebookId: t.id({ required: true, description: 'Which one.' }),
+    seconds: t.int({
+      required: true,
+      description:
+        'By how much `stopsAt` moves; at most to 28 days after the run began. A repeat needs a key to count once.',
     }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
@@ -127,6 +144,13 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: notebookInput('RestartNotebookInput'), required: true, description: 'Which one.' }) },
     errors: { types: [...REFUSALS, InvalidStateError], union },
     resolve: (_root, { input }, context) => restartNotebook(context.parts, viewerOf(context), input),
+  }),
+  extendNotebook: t.field({
+    type: NotebookRef,
+    description: 'Moves the deadline of the present run of a RUNNING notebook, to at most 28 days after it began.',
+    args: { input: t.arg({ type: ExtendNotebookInput, required: true, description: 'Which one, and how far.' }) },
+    errors: { types: [...REFUSALS, InvalidStateError], union },
+    resolve: (_root, { input }, context) => extendNotebook(context.parts, viewerOf(context), input),
   }),
   deleteNotebook: t.field({
     type: NotebookRef,

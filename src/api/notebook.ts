@@ -96,7 +96,11 @@ export const NotebookRef = builder.prismaNode('Notebook', {
       nullable: true,
       description: 'When its present or last run entered RUNNING; null from a start until then.',
     }),
-    stopsAt: t.expose('stopsAt', { type: 'DateTime', nullable: true, description: 'When the run reaches its limit.' }),
+    stopsAt: t.expose('stopsAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'The deadline of the present run: when it reaches its limit.',
+    }),
     stoppedAt: t.expose('stoppedAt', {
       type: 'DateTime',
       nullable: true,

@@ -54,6 +54,7 @@ function viewOf(notebook: NotebookRecord, statuses: Observation['statuses'], now
     desired: notebook.desired,
     restartWished: notebook.restartWished,
     stopsAt: notebook.stopsAt,
+    warnedAhead: notebook.warnedAhead,
     holdsCompute: notebook.nodeId !== null || notebook.heldMilliCpus > 0,
     retryAt: notebook.retryAt,
     saveRetryAt: saveRetryAt(notebook),

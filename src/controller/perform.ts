@@ -6,6 +6,7 @@ import type { StepContext } from './steps/context.ts'
 import { freeCompute, leave, stopContainer } from './steps/departure.ts'
 import { collectMover, createMover, followMover, startMover } from './steps/movers.ts'
 import { awaitEditor, createNotebook, provideImage, startNotebook } from './steps/notebook-container.ts'
+import { warnOfRunLimit } from './steps/run-limit.ts'
 import { beginDeletion, forget, pushVolumes, removeLocalCopies, retrySave, settle } from './steps/settle.ts'
 
 type Performable = Exclude<Step, { name: 'rest' }>
@@ -27,6 +28,7 @@ export const PERFORMERS: Performers = {
   createNotebook,
   startNotebook: (context, { container }) => startNotebook(context, container),
   awaitEditor: (context, { container }) => awaitEditor(context, container),
+  warnOfRunLimit: (context, { ahead }) => warnOfRunLimit(context, ahead),
   leave: (context, { because, container }) => leave(context, because, container),
   stopContainer: (context, { container }) => stopContainer(context, container),
   freeCompute,

@@ -9,6 +9,7 @@ export type WarningCode =
   | 'OUT_OF_MEMORY'
   | 'ENGINE_UNREACHABLE'
   | 'RETRYING'
+  | 'RUN_LIMIT_NEAR'
   | 'CONFLICT'
   | 'DELETIONS_HELD'
 

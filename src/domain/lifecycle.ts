@@ -102,9 +102,6 @@ export const STALL_SECONDS = { data: 15 * 60, image: 5 * 60 } as const
 export const STOP_GRACE_SECONDS = 30
 export const MOVER_GRACE_SECONDS = 2
 
-/** A run's default limit: 7 days, in seconds. */
-export const RUN_LIMIT_SECONDS = 604_800
-
 /** Time until the n-th retry (n ≥ 1) of a platform fault, in milliseconds: 1 s … 60 s with jitter. `random` is in [0, 1). */
 export function retryDelay(attempt: number, random: number): number {
   const ceiling = Math.min(60_000, 1000 * 2 ** (attempt - 1))

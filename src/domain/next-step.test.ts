@@ -12,6 +12,7 @@ function view(place: Partial<View>): View {
     desired: 'RUNNING',
     restartWished: false,
     stopsAt: null,
+    warnedAhead: null,
     holdsCompute: false,
     retryAt: null,
     saveRetryAt: null,
@@ -55,9 +56,12 @@ test.each(['QUEUED', 'PULLING_DATA', 'ALLOCATING', 'PULLING_IMAGE', 'STARTING_CO
   },
 )
 
-test('a RUNNING notebook rests until its deadline, and then leaves', () => {
-  const running = view({ state: 'RUNNING', stopsAt: later, containers: [container()] })
-  expect(nextStep(running)).toEqual({ name: 'rest', until: later })
+test('a RUNNING notebook rests until the next warning, then until its deadline, and then leaves', () => {
+  const running = view({ state: 'RUNNING', stopsAt: later, warnedAhead: 3600, containers: [container()] })
+  const warning = new Date('2026-01-01T00:55:00Z')
+  expect(nextStep(running)).toEqual({ name: 'rest', until: warning })
+  expect(nextStep({ ...running, now: warning })).toEqual({ name: 'warnOfRunLimit', ahead: 300 })
+  expect(nextStep({ ...running, now: warning, warnedAhead: 300 })).toEqual({ name: 'rest', until: later })
   expect(nextStep({ ...running, now: later })).toMatchObject({ name: 'leave', because: 'RUN_LIMIT' })
 })
 

@@ -3,6 +3,7 @@
  * time; the reconciler does it, looks again, and asks again. So a step that was cut off anywhere is simply decided anew.
  */
 import type { Phase, State } from './lifecycle.ts'
+import { nextWarning } from './run-limit.ts'
 
 export type MoverPurpose = 'PULL' | 'SAVE' | 'PUSH'
 
@@ -32,6 +33,8 @@ export interface View {
   desired: 'RUNNING' | 'STOPPED' | 'DELETED'
   restartWished: boolean
   stopsAt: Date | null
+  /** The last warning of that deadline, in seconds ahead of it; null: none. */
+  warnedAhead: number | null
   /** Units are reserved on a node, or held against the quota. */
   holdsCompute: boolean
   /** The present phase failed and is tried again then. */
@@ -57,6 +60,7 @@ export type Step =
   | { name: 'createNotebook' }
   | { name: 'startNotebook'; container: string }
   | { name: 'awaitEditor'; container: string }
+  | { name: 'warnOfRunLimit'; ahead: number }
   | { name: 'leave'; because: Departure; container: string | null }
   | { name: 'stopContainer'; container: string }
   | { name: 'freeCompute' }
@@ -125,8 +129,16 @@ function whileRunning(view: View): Step {
   if (view.desired !== 'RUNNING') return leave(view, 'WISH')
   if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
   if (view.restartWished) return leave(view, 'RESTART')
-  if (view.stopsAt && view.stopsAt <= view.now) return leave(view, 'RUN_LIMIT')
-  return { name: 'rest', until: view.stopsAt }
+  return view.stopsAt ? towardsDeadline(view, view.stopsAt) : { name: 'rest', until: null }
+}
+
+function towardsDeadline(view: View, stopsAt: Date): Step {
+  if (stopsAt <= view.now) return leave(view, 'RUN_LIMIT')
+  const warning = nextWarning(stopsAt, view.warnedAhead, view.now)
+  if (!warning) return { name: 'rest', until: stopsAt }
+  return warning.dueAt <= view.now
+    ? { name: 'warnOfRunLimit', ahead: warning.ahead }
+    : { name: 'rest', until: warning.dueAt }
 }
 
 function onTheWayDown(view: View): Step {

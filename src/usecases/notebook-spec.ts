@@ -6,9 +6,9 @@ import type { Catalogue, Flavor } from '../domain/catalogue.ts'
 import { checkEnv, type EnvVar } from '../domain/env.ts'
 import { decodeId } from '../domain/ids.ts'
 import { checkLabels, type Label } from '../domain/labels.ts'
-import { RUN_LIMIT_SECONDS } from '../domain/lifecycle.ts'
 import { makeName } from '../domain/names.ts'
 import { nameProblem, Problems, wholeNumberProblem } from '../domain/problems.ts'
+import { RUN_LIMIT_SECONDS } from '../domain/run-limit.ts'
 import {
   bucketProblem,
   MAX_VOLUMES,

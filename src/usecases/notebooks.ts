@@ -29,13 +29,13 @@ export async function wish(
   viewer: Viewer,
   mutation: string,
   input: NotebookInput,
-  decide: (notebook: Notebook, tx: Transaction) => Promise<Change> | Change,
+  decide: (notebook: Notebook, tx: Transaction, at: Date) => Promise<Change> | Change,
 ): Promise<Notebook> {
   const id = requireId('Notebook', input.notebookId)
   await requireRole(parts.database, viewer, 'OPERATOR', 'Notebook', id)
-  return changeNotebook(parts.database, id, null, async (notebook, tx) => {
+  return changeNotebook(parts.database, id, null, async (notebook, tx, at) => {
     const earlier = await claimKey(tx, parts.vault, viewer, mutation, input, id)
-    return earlier ? {} : decide(notebook, tx)
+    return earlier ? {} : decide(notebook, tx, at)
   })
 }
 
@@ -61,6 +61,7 @@ const FRESH = {
   endMessage: null,
   startedAt: null,
   stopsAt: null,
+  warnedAhead: null,
   stoppedAt: null,
   exitCode: null,
   oomKilled: null,
@@ -169,7 +170,8 @@ async function hasUnsavedData(tx: Transaction, { id }: Notebook): Promise<boolea
   return (await tx.localCopy.count({ where: { notebookId: id, written: true } })) > 0
 }
 
-function refusal({ state }: Notebook, done: string, allowed: readonly State[]): InvalidStateError {
+/** Says in which states it would be allowed. */
+export function refusal({ state }: Notebook, done: string, allowed: readonly State[]): InvalidStateError {
   const states = allowed.join(', ').replace(/, ([^,]*)$/, ' or $1')
   return new InvalidStateError(`The notebook is ${state}; it can only be ${done} in ${states}.`, state, allowed)
 }

@@ -1,8 +1,8 @@
 /** What can be changed about a notebook in any state: its name, its labels and its limits. */
 import type { Viewer } from '../access/tokens.ts'
 import { checkLabels, type Label } from '../domain/labels.ts'
-import { RUN_LIMIT_SECONDS } from '../domain/lifecycle.ts'
 import { nameProblem, Problems } from '../domain/problems.ts'
+import { deadlineOf, newDeadline } from '../domain/run-limit.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
 import { ring, type Transaction } from '../store/database.ts'
 import { maxRunProblem } from './notebook-spec.ts'
@@ -21,7 +21,7 @@ export interface UpdateNotebookInput extends NotebookInput {
 
 /** Throws NotFoundError, ForbiddenError, ValidationError and ConflictError. */
 export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: UpdateNotebookInput): Promise<Notebook> {
-  return wish(parts, viewer, 'updateNotebook', input, async (notebook, tx) => {
+  return wish(parts, viewer, 'updateNotebook', input, async (notebook, tx, at) => {
     const { labels } = input
     check(input)
     if (labels) await replaceLabels(tx, notebook, labels)
@@ -31,7 +31,7 @@ export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: Updat
         ...(input.name ? { name: input.name } : {}),
         ...(typeof input.autoRestart === 'boolean' ? { autoRestart: input.autoRestart } : {}),
         ...(typeof input.publicAccess === 'boolean' ? { publicAccess: input.publicAccess } : {}),
-        ...(input.maxRunSeconds === undefined ? {} : limit(notebook, input.maxRunSeconds)),
+        ...(input.maxRunSeconds === undefined ? {} : limit(notebook, input.maxRunSeconds, at)),
       },
       // A deadline may have moved.
       wake: true,
@@ -52,8 +52,8 @@ async function replaceLabels(tx: Transaction, { id }: Notebook, labels: readonly
   await tx.notebookLabel.createMany({ data: labels.map((label) => ({ ...label, notebookId: id })) })
 }
 
-/** The limit, and the deadline of a run under way. */
-function limit({ state, startedAt }: Notebook, maxRunSeconds: number | null) {
+/** The limit, and the deadline of a run under way: what the run was extended by is replaced. */
+function limit({ state, startedAt }: Notebook, maxRunSeconds: number | null, at: Date) {
   if (state !== 'RUNNING' || !startedAt) return { maxRunSeconds }
-  return { maxRunSeconds, stopsAt: new Date(startedAt.getTime() + (maxRunSeconds ?? RUN_LIMIT_SECONDS) * 1000) }
+  return { maxRunSeconds, ...newDeadline(deadlineOf(startedAt, maxRunSeconds), at) }
 }

@@ -21,6 +21,7 @@ export const UPDATE = notebookMutation('updateNotebook')
 export const START = notebookMutation('startNotebook')
 export const STOP = notebookMutation('stopNotebook')
 export const RESTART = notebookMutation('restartNotebook')
+export const EXTEND = notebookMutation('extendNotebook')
 export const DELETE = notebookMutation('deleteNotebook')
 export const RETRY = notebookMutation('retryNotebookSync')
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { CREATE, DELETE, GET, RESTART, RETRY, type Result, SMALL, START, STOP, UPDATE } from './documents.ts'
+import { CREATE, DELETE, EXTEND, GET, RESTART, RETRY, type Result, SMALL, START, STOP, UPDATE } from './documents.ts'
 import { NODE, type User, uuidOf, type World, world } from './world.ts'
 
 let w: World
@@ -268,6 +268,14 @@ describe('update', () => {
     expect(await row()).toMatchObject({ maxRunSeconds: null, stopsAt: new Date('2026-01-08T00:00:00Z') })
   })
 
+  test('of a deadline takes the place of an extension, and never goes beyond 7 days', async () => {
+    await w.run(id)
+    const startedAt = new Date('2026-01-01T00:00:00Z')
+    await w.change(id, { set: { startedAt, stopsAt: new Date('2026-01-20T00:00:00Z') } })
+    await ask(UPDATE, { maxRunSeconds: null })
+    expect(await row()).toMatchObject({ stopsAt: new Date('2026-01-08T00:00:00Z') })
+  })
+
   test('names every wrong field and then changes nothing', async () => {
     const labels = [{ name: '-', value: '' }]
     const { fields } = await ask(UPDATE, { name: '', labels, maxRunSeconds: 1, publicAccess: true })
@@ -288,4 +296,45 @@ test('no wish changes a state without its event, nor writes an event without a c
     'PhaseChanged',
     'StateChanged',
   ])
+})
+
+describe('extend', () => {
+  const startedAt = new Date('2026-01-01T00:00:00Z')
+  const inRun = (set: object = {}) =>
+    w.change(id, { set: { startedAt, stopsAt: new Date('2026-01-08T00:00:00Z'), ...set } })
+
+  test('moves the deadline of the present run, once for an idempotency key, and wakes the reconciler', async () => {
+    await w.run(id)
+    await inRun({ warnedAhead: 300 })
+    await calm()
+    for (let repeat = 0; repeat < 2; repeat += 1)
+      expect(await ask(EXTEND, { seconds: 3600, idempotencyKey: 'once' })).toMatchObject({ __typename: 'Notebook' })
+    expect(await row()).toMatchObject({ stopsAt: new Date('2026-01-08T01:00:00Z'), dueAt: expect.any(Date) })
+  })
+
+  test('beyond 28 days is a ValidationError that names the ceiling', async () => {
+    await w.run(id)
+    await inRun()
+    expect(await ask(EXTEND, { seconds: 21 * 86_400 + 1 })).toMatchObject({
+      __typename: 'ValidationError',
+      fields: [{ path: 'seconds', message: expect.stringContaining('at 2026-01-29T00:00:00.000Z') }],
+    })
+    expect(await row()).toMatchObject({ stopsAt: new Date('2026-01-08T00:00:00Z') })
+  })
+
+  test('of a notebook that does not run, or is about to end its run, is an InvalidStateError', async () => {
+    const refused = { __typename: 'InvalidStateError', allowed: ['RUNNING'] }
+    expect(await ask(EXTEND, { seconds: 60 })).toMatchObject({ ...refused, state: 'STARTING' })
+    await w.run(id)
+    await inRun()
+    await ask(RESTART)
+    expect(await ask(EXTEND, { seconds: 60 })).toMatchObject({ ...refused, state: 'RUNNING' })
+  })
+
+  test('is for those who may run notebooks', async () => {
+    const { projectId } = await w.tenant()
+    const reader = await w.join(projectId, 'READER')
+    const { data } = await w.as(reader)<Result>(EXTEND, { input: { notebookId: id, seconds: 60 } })
+    expect(data.result.__typename).toBe('NotFoundError')
+  })
 })

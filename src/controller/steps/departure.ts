@@ -60,6 +60,7 @@ export async function leave(context: StepContext, because: Departure, containerI
         restartWished: restarts,
         desired: restarts ? notebook.desired : wishAfterEnd(notebook),
         stopsAt: null,
+        warnedAhead: null,
         ...(because === 'ENDED' && {
           exitCode: end?.witnessed?.exitCode ?? null,
           oomKilled: end?.witnessed?.oomKilled ?? null,
@@ -121,7 +122,11 @@ function endingOf(notebook: Notebook, because: Departure, status: ContainerStatu
     case 'RESTART':
       return { endState: 'STOPPED', endReason: 'USER', endMessage: 'Restarting as asked.' }
     case 'RUN_LIMIT':
-      return { endState: 'STOPPED', endReason: 'RUN_LIMIT', endMessage: 'The run reached its time limit.' }
+      return {
+        endState: 'STOPPED',
+        endReason: 'RUN_LIMIT',
+        endMessage: `The run reached its time limit${notebook.autoRestart ? '; the notebook restarts' : ''}.`,
+      }
     case 'ENDED':
       return endingOfContainer(status)
   }

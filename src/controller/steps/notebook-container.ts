@@ -3,7 +3,8 @@
 import { openEnvironment } from '../../data/environment.ts'
 import type { Catalogue, Editor, Flavor } from '../../domain/catalogue.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
-import { PHASE_BUDGET_SECONDS, RUN_LIMIT_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
+import { PHASE_BUDGET_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
+import { deadlineOf, newDeadline } from '../../domain/run-limit.ts'
 import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
 import { ring } from '../../store/database.ts'
 import { openPeriod } from '../billing.ts'
@@ -158,13 +159,12 @@ async function enterRunning(
 ): Promise<void> {
   const { catalogue } = context.parts
   await context.change(async (notebook, tx, at) => {
-    const limit = Math.min(notebook.maxRunSeconds ?? RUN_LIMIT_SECONDS, RUN_LIMIT_SECONDS)
     await tx.container.update({ where: { id: record.id }, data: { ...address, lastSeenAliveAt: at } })
     await openPeriod(tx, catalogue, notebook, record, at)
     await ring(tx, 'cahier_routes', notebook.id)
     return {
       to: { state: 'RUNNING', phase: null },
-      set: { startedAt: at, stopsAt: new Date(at.getTime() + limit * 1000), stoppedAt: null },
+      set: { startedAt: at, stoppedAt: null, ...newDeadline(deadlineOf(at, notebook.maxRunSeconds), at) },
     }
   })
 }
