@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import type { ControlPlane } from '../testkit/control-plane.ts'
 import { KILL_POINTS, type Trap } from '../testkit/kill-points.ts'
 import { fileFaults, generationsOf } from './files.ts'
-import { liveItsLife, RUNS } from './scenario.ts'
+import { liveItsLife, RUNS, warningsOf } from './scenario.ts'
 import { faultsAfterAll } from './verdict.ts'
 import { type World, world } from './world.ts'
 
@@ -40,6 +40,7 @@ test.concurrent.each(lives)(
       ).toEqual([])
       expect(await faultsAfterAll(w)).toEqual([])
       expect(await fileFaults(w, id)).toEqual([])
+      expect(await warningsOf(w, id), 'warnings of one deadline').toBe(1)
       expect(generationsOf(await w.control.history(w.installation), id)).toHaveLength(RUNS)
       expect([...(await w.control.volumes()).keys()], 'volumes left').toEqual([])
     } catch (error) {

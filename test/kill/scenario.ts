@@ -1,6 +1,6 @@
 /**
  * A notebook's whole life with every turn that it can take by itself or by its user: a mover that takes its time, an image that
- * is built, an answer of the engine that got lost, a restart, a save that fails and is taken again, a second start, and a
+ * is built, an answer of the engine that got lost, a warning of its limit, a restart, a save that fails and is taken again, a second start, and a
  * deletion out of RUNNING. It reaches every step of the journal and every engine call that acts; the matrix says so if not.
  */
 import { encodeId } from '../../src/domain/ids.ts'
@@ -21,6 +21,8 @@ export async function liveItsLife(w: World, inItsLastRun?: () => Promise<void>):
   await w.until(id, () => isFollowed(w, id))
   await w.control.releaseBucket(bucketOf('RO'))
   await isRunning(w, id, 1)
+  await comeNearItsLimit(w, id)
+  await w.until(id, async () => (await warningsOf(w, id)) === 1)
 
   await restartNotebook(w, w.viewer, input)
   await isRunning(w, id, 2)
@@ -51,6 +53,17 @@ async function isRunning(w: World, id: string, run: number): Promise<void> {
     async ({ state }) =>
       state === 'RUNNING' && (await w.database.billingPeriod.count({ where: { notebookId: id } })) === run,
   )
+}
+
+/** As if the run had lasted until shortly before its limit. */
+async function comeNearItsLimit(w: World, id: string): Promise<void> {
+  await w.database.notebook.update({ where: { id }, data: { stopsAt: new Date(Date.now() + 240_000) } })
+  await w.wake(id)
+}
+
+/** How often it was warned of the limit of a run. */
+export function warningsOf({ database }: World, notebookId: string): Promise<number> {
+  return database.event.count({ where: { notebookId, payload: { path: ['code'], equals: 'RUN_LIMIT_NEAR' } } })
 }
 
 /** As if the wait for the next try by itself were over. */
