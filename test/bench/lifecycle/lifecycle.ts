@@ -1,0 +1,14 @@
+/** The benchmark of the lifecycle: how fast notebooks come up, and what many of them cost. Parts can be named: spawning. */
+import type { Figure } from '../frame/figure.ts'
+import type { Say } from '../main.ts'
+import { measureSpawning } from './spawning.ts'
+
+const PARTS: Readonly<Record<string, (say: Say) => Promise<Figure[]>>> = { spawning: measureSpawning }
+
+/** All parts, or those that are named, one after the other. */
+export async function measure(say: Say, names: readonly string[]): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const [name, part] of Object.entries(PARTS))
+    if (names.length === 0 || names.includes(name)) figures.push(...(await part(say)))
+  return figures
+}

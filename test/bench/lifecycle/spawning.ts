@@ -1,0 +1,116 @@
+/** Create → RUNNING, of the control plane alone: ours and JupyterHub, taking turns. */
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensurePostgres, stopPostgres } from '../../../src/embedded/postgres.ts'
+import { startFakeEditor } from '../../../src/engine/fake/editor.ts'
+import { applyMigrations } from '../../../src/store/migrate.ts'
+import type { Figure } from '../frame/figure.ts'
+import { assertWork, takeTurns } from '../frame/rounds.ts'
+import type { Say } from '../main.ts'
+import { startCahierPlane } from './cahier.ts'
+import { startJupyterHub } from './jupyterhub.ts'
+import { type ControlPlane, type LoadResult, load } from './load.ts'
+
+const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url))
+
+const ROUNDS = 7
+const NOTEBOOKS = 100
+const IN_FLIGHT = 20
+/** A burst takes JupyterHub long, so there are fewer. */
+const BURST_ROUNDS = 3
+const BURST = 200
+/** As many tenants as start something at the same time, as JupyterHub's users are. */
+const PROJECTS = 20
+
+export async function measureSpawning(say: Say): Promise<Figure[]> {
+  const home = join(await mkdtemp(join(tmpdir(), 'cahier-bench-')), randomUUID())
+  await mkdir(home, { recursive: true })
+  const { url: databaseUrl } = await ensurePostgres(home, say)
+  await applyMigrations(databaseUrl, MIGRATIONS)
+  try {
+    await using editor = await startFakeEditor()
+    const editorPort = editor.address.port
+    await using ours = await startCahierPlane({ databaseUrl, home, editorPort, projects: PROJECTS })
+    await using hub = await startJupyterHub(editorPort, BURST, say)
+    say(`create → RUNNING: ${ROUNDS} rounds of ${NOTEBOOKS}, ${IN_FLIGHT} in flight`)
+    const steady = await takeTurns(
+      ROUNDS,
+      () => honestLoad(ours, NOTEBOOKS, IN_FLIGHT, say),
+      () => honestLoad(hub, NOTEBOOKS, IN_FLIGHT, say),
+    )
+    say(`create → RUNNING: ${BURST_ROUNDS} rounds of ${BURST}, all at once`)
+    const burst = await takeTurns(
+      BURST_ROUNDS,
+      () => honestLoad(ours, BURST, BURST, say),
+      () => honestLoad(hub, BURST, BURST, say),
+    )
+    return figuresOf(steady, burst)
+  } finally {
+    await stopPostgres(home)
+    await rm(home, { recursive: true, force: true })
+  }
+}
+
+type Turns = { ours: LoadResult[]; rival: LoadResult[] }
+
+function figuresOf(steady: Turns, burst: Turns): Figure[] {
+  const of = (results: LoadResult[], key: keyof LoadResult) => results.map((result) => result[key])
+  const steadyRate = of(steady.ours, 'perSecond')
+  return [
+    {
+      name: `create → RUNNING, ${IN_FLIGHT} in flight: rate`,
+      unit: '/s',
+      ours: steadyRate,
+      rival: of(steady.rival, 'perSecond'),
+      goal: { compare: 'ratio', direction: 'at least', limit: 3 },
+    },
+    {
+      name: `create → RUNNING, ${IN_FLIGHT} in flight: p95`,
+      unit: 'ms',
+      ours: of(steady.ours, 'p95Ms'),
+      rival: of(steady.rival, 'p95Ms'),
+      goal: { compare: 'ratio', direction: 'at most', limit: 0.5 },
+    },
+    {
+      name: `${BURST} in flight: rate beside ours at ${IN_FLIGHT}`,
+      unit: '/s',
+      ours: of(burst.ours, 'perSecond'),
+      rival: steadyRate.slice(-BURST_ROUNDS),
+      goal: { compare: 'ratio', direction: 'at least', limit: 1 },
+    },
+    {
+      name: `${BURST} in flight: rate`,
+      unit: '/s',
+      ours: of(burst.ours, 'perSecond'),
+      rival: of(burst.rival, 'perSecond'),
+      goal: null,
+    },
+    {
+      name: `${BURST} in flight: turned away`,
+      unit: 'times',
+      ours: of(burst.ours, 'refusals'),
+      rival: null,
+      goal: { compare: 'alone', direction: 'at most', limit: 0 },
+    },
+    {
+      name: `${BURST} in flight: turned away by JupyterHub`,
+      unit: 'times',
+      ours: of(burst.rival, 'refusals'),
+      rival: null,
+      goal: null,
+    },
+  ]
+}
+
+/** All that were asked for run at the end, whoever was asked. */
+async function honestLoad(plane: ControlPlane, count: number, inFlight: number, say: Say): Promise<LoadResult> {
+  const result = await load(plane, count, inFlight)
+  assertWork(`${plane.name}: running after the load`, result.running, count)
+  say(
+    `  ${plane.name}: ${result.perSecond.toFixed(1)}/s, p95 ${result.p95Ms.toFixed(0)} ms, turned away ${result.refusals}`,
+  )
+  return result
+}
