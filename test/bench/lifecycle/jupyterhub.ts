@@ -43,6 +43,9 @@ export async function startJupyterHub(editorPort: number, users: number, say: Sa
   const hub = await startProgram(
     ['sh', '-c', `cd "${home}" && exec ${PROGRAM} --config "${CONFIG}"`],
     {
+      // Its proxy needs Debian's Node and libraries, not ours.
+      PATH: '/usr/bin:/bin',
+      NODE_PATH: '/usr/share/nodejs',
       BENCH_EDITOR_PORT: String(editorPort),
       BENCH_HUB_PORT: String(port),
       BENCH_PROXY_PORT: String(proxyPort),
