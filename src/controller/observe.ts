@@ -2,7 +2,7 @@
 import { SAVE_RETRY_FOR_SECONDS, SAVE_RETRY_SECONDS } from '../domain/lifecycle.ts'
 import type { SeenContainer, View } from '../domain/next-step.ts'
 import type { ContainerEngine, ContainerStatus } from '../engine/port.ts'
-import type { Prisma } from '../generated/prisma/client.ts'
+import type { Notebook, Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
 import { PassingFaultError } from './steps/context.ts'
 
@@ -29,7 +29,12 @@ export async function observe(
   notebookId: string,
 ): Promise<Observation | null> {
   const [notebook, [time]] = await Promise.all([
-    database.notebook.findFirst({ where: { id: notebookId, deletedAt: null }, include: WITH_ALL }),
+    // One statement, not one for each relation.
+    database.notebook.findUnique({
+      where: { id: notebookId, deletedAt: null },
+      include: WITH_ALL,
+      relationLoadStrategy: 'join',
+    }),
     database.$queryRaw<[{ now: Date }]>`SELECT cahier_now() AS "now"`,
   ])
   if (!notebook) return null
@@ -38,6 +43,12 @@ export async function observe(
     await Promise.all(notebook.containers.map(async ({ id }) => [id, await engine.inspect(id)] as const)),
   )
   return { notebook, statuses, view: viewOf(notebook, statuses, time.now) }
+}
+
+/** The same look after a change of the notebook's row and of nothing else that decisions are made by. */
+export function lookAfter({ notebook, statuses }: Observation, row: Notebook, now: Date): Observation {
+  const changed = { ...notebook, ...row }
+  return { notebook: changed, statuses, view: viewOf(changed, statuses, now) }
 }
 
 /** A container on another node cannot be seen from here, and must not be taken for gone because another engine is connected. */

@@ -18,6 +18,8 @@ export class Task {
   readonly #claim: Claim
   readonly #ended = new AbortController()
   #step = new AbortController()
+  /** How things stand after the last step, where it said so. */
+  #known: Observation | null = null
   /** How often the notebook had been woken at the last look. */
   #wakes: number | null = null
 
@@ -58,17 +60,22 @@ export class Task {
   /** One look and one step. Answers when to look again, if there is nothing to do before. */
   async #once(): Promise<{ wakes: number | null; until: Date | null } | null> {
     if (this.#ended.signal.aborted) return { wakes: null, until: null }
-    this.#step = new AbortController()
+    const known = this.#step.signal.aborted ? null : this.#known
+    this.#known = null
+    // A wish that comes between two steps without a look between them cuts off the second one.
+    if (!known) this.#step = new AbortController()
     const signal = AbortSignal.any([this.#ended.signal, this.#step.signal])
     let name = 'observe'
     try {
-      const observation = await this.#observe()
+      const observation = known ?? (await this.#observe())
       if (!observation) return { wakes: null, until: null }
       this.#wakes = observation.notebook.wakes
       const step = nextStep(observation.view)
       if (step.name === 'rest') return await this.#rest(observation, step.until)
       name = step.name
-      await perform(new StepContext(this.#parts, observation, this.#claim.lease, signal), step)
+      const context = new StepContext(this.#parts, observation, this.#claim.lease, signal)
+      await perform(context, step)
+      this.#known = context.after
       return null
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof NotFoundError) throw error

@@ -5,7 +5,7 @@
  * after which event it is true.
  */
 import type { NotebookEvent } from '../domain/events.ts'
-import { ring, type Transaction } from './database.ts'
+import type { Transaction } from './database.ts'
 
 /** Answers the number of the last of them; null when there are none. */
 export async function appendEvents(
@@ -15,7 +15,6 @@ export async function appendEvents(
   at: Date,
 ): Promise<bigint | null> {
   if (events.length === 0) return null
-  await ring(tx, 'cahier_events', notebook.projectId)
   const drafts = JSON.stringify(events.map(({ type, ...payload }) => ({ type, payload })))
   const [newest] = await tx.$queryRaw<{ seq: bigint }[]>`
     WITH counter AS (
@@ -28,6 +27,7 @@ export async function appendEvents(
       FROM counter, jsonb_array_elements(${drafts}::jsonb) WITH ORDINALITY AS draft
     )
     UPDATE "Notebook" SET "eventSeq" = counter."eventCounter" FROM counter
-    WHERE "Notebook"."id" = ${notebook.id}::uuid RETURNING "Notebook"."eventSeq" AS "seq"`
+    WHERE "Notebook"."id" = ${notebook.id}::uuid
+    RETURNING "Notebook"."eventSeq" AS "seq", pg_notify('cahier_events', "Notebook"."projectId"::text)::text AS "rung"`
   return newest?.seq ?? null
 }

@@ -48,13 +48,14 @@ export async function changeNotebook(
   decide: (notebook: Notebook, tx: Transaction, at: Date) => Promise<Change> | Change,
 ): Promise<Notebook> {
   return database.$transaction(async (tx) => {
-    const [locked] = await tx.$queryRaw<{ at: Date }[]>`
-      SELECT cahier_now() AS "at" FROM "Notebook" WHERE "id" = ${notebookId}::uuid AND "deletedAt" IS NULL FOR UPDATE`
+    const [locked] = await tx.$queryRaw<(Notebook & { at: Date })[]>`
+      SELECT *, cahier_now() AS "at" FROM "Notebook"
+      WHERE "id" = ${notebookId}::uuid AND "deletedAt" IS NULL FOR UPDATE`
     if (!locked) throw new NotFoundError('notebook')
-    const notebook = await tx.notebook.findUniqueOrThrow({ where: { id: notebookId } })
+    const { at, ...notebook } = locked
     if (lease && (notebook.leaseOwner !== lease.owner || notebook.leaseEpoch !== lease.epoch))
       throw new LeaseLostError(notebookId)
-    return writeChange(tx, notebook, await decide(notebook, tx, locked.at), locked.at)
+    return writeChange(tx, notebook, await decide(notebook, tx, at), at)
   })
 }
 
@@ -84,8 +85,8 @@ async function writeChange(tx: Transaction, notebook: Notebook, change: Change, 
 
 /** Whether the lease still holds: asked right before every call that acts on the engine. Throws LeaseLostError. */
 export async function assertLease(database: Database, notebookId: string, lease: Lease): Promise<void> {
-  const held = await database.notebook.count({
-    where: { id: notebookId, leaseOwner: lease.owner, leaseEpoch: lease.epoch },
-  })
-  if (held === 0) throw new LeaseLostError(notebookId)
+  const held = await database.$queryRaw<unknown[]>`
+    SELECT 1 AS "held" FROM "Notebook"
+    WHERE "id" = ${notebookId}::uuid AND "leaseOwner" = ${lease.owner}::uuid AND "leaseEpoch" = ${lease.epoch}`
+  if (held.length === 0) throw new LeaseLostError(notebookId)
 }

@@ -38,12 +38,17 @@ export async function createNotebook(
     assertHostable(parts.catalogue, await readNodes(tx), flavor, spec.units)
     const held = holdingOf(flavor, spec.units)
     await claimQuota(tx, projectId, held)
+    const { streamEpoch } = await tx.project.findUniqueOrThrow({
+      where: { id: projectId },
+      select: { streamEpoch: true },
+    })
     const notebook = {
       ...spec,
       ...held,
       id,
       projectId,
       flavor: flavor.id,
+      unsavedSinceEpoch: streamEpoch,
       env: env.length > 0 ? sealEnvironment(parts.vault, id, valuesByName(env)) : null,
     }
     return insertNotebook(tx, { notebook, labels, volumes })

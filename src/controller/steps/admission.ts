@@ -74,5 +74,5 @@ async function reserveCopies({ parts, notebook }: StepContext, tx: Transaction):
 /** The reservation becomes a place for a container. Never waits for capacity. */
 export async function allocate(context: StepContext): Promise<void> {
   await context.parts.engine.ping()
-  await context.change(() => ({ to: { state: 'STARTING', phase: 'PULLING_IMAGE' } }))
+  await context.advance(() => ({ to: { state: 'STARTING', phase: 'PULLING_IMAGE' } }))
 }

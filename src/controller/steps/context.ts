@@ -4,7 +4,7 @@ import type { ContainerEngine } from '../../engine/port.ts'
 import type { Notebook } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
 import { assertLease, type Change, changeNotebook, type Lease } from '../../store/notebooks.ts'
-import type { Observation } from '../observe.ts'
+import { lookAfter, type Observation } from '../observe.ts'
 import type { ControllerParts } from '../parts.ts'
 
 /** A fault that is neither the user's nor worth more tries: it ends the phase. */
@@ -28,6 +28,7 @@ export class StepContext {
   readonly lease: Lease
   /** Aborts when the lease is lost, the controller ends, or the user changed their mind. */
   readonly signal: AbortSignal
+  #after: Observation | null = null
 
   constructor(parts: ControllerParts, observation: Observation, lease: Lease, signal: AbortSignal) {
     this.parts = parts
@@ -43,6 +44,24 @@ export class StepContext {
   /** One transaction under the lease. Throws LeaseLostError. */
   change(decide: (notebook: Notebook, tx: Transaction, at: Date) => Promise<Change> | Change): Promise<Notebook> {
     return changeNotebook(this.parts.database, this.notebook.id, this.lease, decide)
+  }
+
+  /**
+   * A change of the notebook's row and of nothing else that the next step is decided by: what is written is known to be so,
+   * and no other look is needed. Throws LeaseLostError.
+   */
+  async advance(decide: (notebook: Notebook, tx: Transaction, at: Date) => Promise<Change> | Change): Promise<void> {
+    let now = this.observation.view.now
+    const row = await this.change((notebook, tx, at) => {
+      now = at
+      return decide(notebook, tx, at)
+    })
+    this.#after = lookAfter(this.observation, row, now)
+  }
+
+  /** How things stand after the step, if it is known; null: it takes a look. */
+  get after(): Observation | null {
+    return this.#after
   }
 
   /** The engine, after a look whether the lease still holds. For every call that acts. Throws LeaseLostError. */

@@ -23,7 +23,7 @@ const SAVING_FIRST = 'Saving what an earlier run could not save.'
 /** Makes the mover that pulls what is not there, saves the workspace, or pushes the volumes that were written to. */
 export async function createMover(context: StepContext, purpose: MoverPurpose): Promise<void> {
   const targets = context.notebook.localCopies.filter((copy) => isTarget(copy, purpose))
-  if (targets.length === 0 && purpose === 'PULL') return afterPull(context)
+  if (purpose === 'PULL' && (targets.length === 0 || (await isNew(context)))) return afterPull(context)
   if (purpose !== 'PULL' && (await giveUpLostCopies(context, targets))) return
   await createContainer(
     context,
@@ -52,9 +52,23 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
         })),
       })
       const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
-      return isOnTheWayUp ? { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } } : {}
+      return {
+        ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
+        // From here on something of the workspace may lie in its bucket.
+        ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
+      }
     },
   )
+}
+
+/**
+ * Whether nothing can lie anywhere for this notebook: it has no volumes, and was made, and never saved, in the present epoch
+ * of its project's stream. A database that was restored since has another epoch.
+ */
+async function isNew({ parts, notebook }: StepContext): Promise<boolean> {
+  const { volumes, unsavedSinceEpoch: epoch, projectId } = notebook
+  if (volumes.length > 0 || epoch === null) return false
+  return (await parts.database.project.count({ where: { id: projectId, streamEpoch: epoch } })) > 0
 }
 
 /**

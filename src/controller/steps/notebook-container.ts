@@ -22,7 +22,7 @@ export async function provideImage(context: StepContext): Promise<void> {
   const { parts, notebook } = context
   const image = imageOf(parts.catalogue, notebook)
   if (!(await parts.engine.imageIsThere(image))) await makeImage(context, image)
-  await context.change(() => ({ to: { state: 'STARTING', phase: 'STARTING_CONTAINER' } }))
+  await context.advance(() => ({ to: { state: 'STARTING', phase: 'STARTING_CONTAINER' } }))
 }
 
 /** Gives up after 5 min without a sign of life, or 30 min in all. */
@@ -66,7 +66,9 @@ function reporter(context: StepContext) {
 
 export async function createNotebook(context: StepContext): Promise<void> {
   const { parts, notebook } = context
-  const [missing] = await missingCopies(parts.engine, notebook.localCopies)
+  // A copy that nothing was pulled to yet is made by the container's first mount.
+  const made = notebook.localCopies.filter(({ pulledAt, written }) => pulledAt || written)
+  const [missing] = await missingCopies(parts.engine, made)
   if (missing) throw new PhaseFailedError(missing.problem)
   const flavor = flavorOf(parts.catalogue, notebook)
   await createContainer(

@@ -26,7 +26,7 @@ interface Failure {
 
 /** Everything is pulled: on to compute. */
 export async function afterPull(context: StepContext): Promise<void> {
-  await context.change(() => ({ to: { state: 'STARTING', phase: 'ALLOCATING' } }))
+  await context.advance(() => ({ to: { state: 'STARTING', phase: 'ALLOCATING' } }))
 }
 
 /** Answers a sentence when the run has to be taken again, else null. */
