@@ -1,6 +1,6 @@
 /**
  * One controller's work on one notebook, from its claim until there is nothing more to do: look, decide, do one step, look
- * again. Ends by giving the lease back with the time at which the notebook is due again, or silently when the lease is lost.
+ * again unless the step's own write says how things stand. Ends by giving the lease back with the time at which the notebook is due again, or silently when the lease is lost.
  */
 import { NotFoundError } from '../domain/errors.ts'
 import { nextStep } from '../domain/next-step.ts'
