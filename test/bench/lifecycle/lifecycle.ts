@@ -1,9 +1,13 @@
-/** The benchmark of the lifecycle: how fast notebooks come up, and what many of them cost. Parts can be named: spawning. */
+/** The benchmark of the lifecycle: how fast notebooks come up, and what many of them cost. Its parts can be named. */
 import type { Figure } from '../frame/figure.ts'
 import type { Say } from '../main.ts'
+import { measureMany } from './many.ts'
 import { measureSpawning } from './spawning.ts'
 
-const PARTS: Readonly<Record<string, (say: Say) => Promise<Figure[]>>> = { spawning: measureSpawning }
+const PARTS: Readonly<Record<string, (say: Say) => Promise<Figure[]>>> = {
+  spawning: measureSpawning,
+  many: measureMany,
+}
 
 /** All parts, or those that are named, one after the other. */
 export async function measure(say: Say, names: readonly string[]): Promise<Figure[]> {

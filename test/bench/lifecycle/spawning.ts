@@ -1,20 +1,12 @@
 /** Create → RUNNING, of the control plane alone: ours and JupyterHub, taking turns. */
-import { randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { ensurePostgres, stopPostgres } from '../../../src/embedded/postgres.ts'
 import { startFakeEditor } from '../../../src/engine/fake/editor.ts'
-import { applyMigrations } from '../../../src/store/migrate.ts'
 import type { Figure } from '../frame/figure.ts'
+import { startBenchPostgres } from '../frame/postgres.ts'
 import { assertWork, takeTurns } from '../frame/rounds.ts'
 import type { Say } from '../main.ts'
 import { startCahierPlane } from './cahier.ts'
 import { startJupyterHub } from './jupyterhub.ts'
 import { type ControlPlane, type LoadResult, load } from './load.ts'
-
-const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url))
 
 const ROUNDS = 7
 const NOTEBOOKS = 100
@@ -26,32 +18,29 @@ const BURST = 200
 const PROJECTS = 20
 
 export async function measureSpawning(say: Say): Promise<Figure[]> {
-  const home = join(await mkdtemp(join(tmpdir(), 'cahier-bench-')), randomUUID())
-  await mkdir(home, { recursive: true })
-  const { url: databaseUrl } = await ensurePostgres(home, say)
-  await applyMigrations(databaseUrl, MIGRATIONS)
-  try {
-    await using editor = await startFakeEditor()
-    const editorPort = editor.address.port
-    await using ours = await startCahierPlane({ databaseUrl, home, editorPort, projects: PROJECTS })
-    await using hub = await startJupyterHub(editorPort, BURST, say)
-    say(`create → RUNNING: ${ROUNDS} rounds of ${NOTEBOOKS}, ${IN_FLIGHT} in flight`)
-    const steady = await takeTurns(
-      ROUNDS,
-      () => honestLoad(ours, NOTEBOOKS, IN_FLIGHT, say),
-      () => honestLoad(hub, NOTEBOOKS, IN_FLIGHT, say),
-    )
-    say(`create → RUNNING: ${BURST_ROUNDS} rounds of ${BURST}, all at once`)
-    const burst = await takeTurns(
-      BURST_ROUNDS,
-      () => honestLoad(ours, BURST, BURST, say),
-      () => honestLoad(hub, BURST, BURST, say),
-    )
-    return figuresOf(steady, burst)
-  } finally {
-    await stopPostgres(home)
-    await rm(home, { recursive: true, force: true })
-  }
+  await using postgres = await startBenchPostgres(say)
+  await using editor = await startFakeEditor()
+  const editorPort = editor.address.port
+  await using ours = await startCahierPlane({
+    databaseUrl: postgres.url,
+    home: postgres.home,
+    editorPort,
+    projects: PROJECTS,
+  })
+  await using hub = await startJupyterHub(editorPort, BURST, say)
+  say(`create → RUNNING: ${ROUNDS} rounds of ${NOTEBOOKS}, ${IN_FLIGHT} in flight`)
+  const steady = await takeTurns(
+    ROUNDS,
+    () => honestLoad(ours, NOTEBOOKS, IN_FLIGHT, say),
+    () => honestLoad(hub, NOTEBOOKS, IN_FLIGHT, say),
+  )
+  say(`create → RUNNING: ${BURST_ROUNDS} rounds of ${BURST}, all at once`)
+  const burst = await takeTurns(
+    BURST_ROUNDS,
+    () => honestLoad(ours, BURST, BURST, say),
+    () => honestLoad(hub, BURST, BURST, say),
+  )
+  return figuresOf(steady, burst)
 }
 
 type Turns = { ours: LoadResult[]; rival: LoadResult[] }
