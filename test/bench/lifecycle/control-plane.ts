@@ -72,7 +72,7 @@ const server = createServer({
   signIn: createSignIn(doors),
   sockets: new GraphqlSockets({ api, database, log }),
   gateway: createGateway({ ...doors, routes, editors: catalogue.editors }),
-  readiness: new Readiness({ checks: {}, clock, log }),
+  readiness: new Readiness({ checks: {}, warnings: () => [], clock, log }),
   origins,
   log,
 })
