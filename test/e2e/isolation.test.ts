@@ -44,8 +44,8 @@ beforeAll(async () => {
   neighbour = two.inside
 })
 afterAll(async () => {
-  await w[Symbol.asyncDispose]()
-  await away[Symbol.asyncDispose]()
+  await away?.[Symbol.asyncDispose]()
+  await w?.[Symbol.asyncDispose]()
 })
 
 /** "open", or why it is not. */

@@ -19,11 +19,15 @@ export interface Elsewhere extends AsyncDisposable {
 }
 
 export async function elsewhere(addresses: readonly string[], ports: readonly number[]): Promise<Elsewhere> {
+  await using parts = new AsyncDisposableStack()
   const name = `cahier-${randomBytes(3).toString('hex')}`
   const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] })
   const inside = (...args: string[]) => ip('-netns', name, ...args)
   ip('netns', 'add', name)
+  parts.defer(() => ip('netns', 'delete', name))
   ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
+  // Its routes go with it.
+  parts.defer(() => ip('link', 'delete', name))
   ip('address', 'add', `${LINK.here}/30`, 'dev', name)
   ip('link', 'set', name, 'up')
   inside('address', 'add', `${LINK.there}/30`, 'dev', 'eth0')
@@ -35,15 +39,11 @@ export async function elsewhere(addresses: readonly string[], ports: readonly nu
   const program = ['netns', 'exec', name, process.execPath, '-e', SERVER, ...ports.map(String)]
   const server = spawn('ip', program, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(server, 'exit')
+  parts.defer(async () => {
+    server.kill('SIGKILL')
+    await ended
+  })
   await once(server.stdout, 'data')
-  return {
-    address: LINK.there,
-    async [Symbol.asyncDispose]() {
-      server.kill('SIGKILL')
-      await ended
-      // Its routes go with the link.
-      ip('link', 'delete', name)
-      ip('netns', 'delete', name)
-    },
-  }
+  const made = parts.move()
+  return { address: LINK.there, [Symbol.asyncDispose]: () => made.disposeAsync() }
 }
