@@ -62,6 +62,7 @@ export const WarningCode = builder.enumType('WarningCode', {
     RETRYING: 'A fault of the platform; it is tried again.',
     CONFLICT: 'Files were changed on both sides; both versions were kept.',
     DELETIONS_HELD: 'Deletions were held back, being more than half of the objects.',
+    DISK_NEARLY_FULL: 'The notebook uses most of its disk; beyond its limit it is saved and stopped.',
   }),
 })
 

@@ -8,6 +8,7 @@ import { builder } from './builder.ts'
 import { EditorRef, editorOf, FlavorRef, FrameworkRef, frameworkOf, shownFlavor } from './catalogue.ts'
 import { connectionOf, nodesQuery, pageArgs, pageComplexity } from './connection.ts'
 import { viewerOf } from './context.ts'
+import { DiskUsageRef } from './disk.ts'
 import { NotebookPhase, NotebookState, StateReason } from './enums.ts'
 import { MoneyRef } from './money.ts'
 import { DataSyncConnection } from './sync.ts'
@@ -126,6 +127,11 @@ export const NotebookRef = builder.prismaNode('Notebook', {
       type: UnsavedDataRef,
       description: 'What may not yet be safe in its bucket; while it runs, everything it may write to.',
       query: { where: { written: true }, orderBy: { target: 'asc' } },
+    }),
+    disk: t.relation('diskUsage', {
+      type: DiskUsageRef,
+      nullable: true,
+      description: 'What it takes of its node’s disk; null: not measured yet, or nothing of it is on a node.',
     }),
     cost: t.field({
       type: MoneyRef,

@@ -5,6 +5,7 @@
 import { type EngineEvent, EngineUnavailableError } from '../engine/port.ts'
 import { wakeNotebooks } from '../store/leases.ts'
 import { changeNotebook } from '../store/notebooks.ts'
+import { DISK_ROUND_SECONDS, watchDisk } from './disk.ts'
 import { tendNode } from './node.ts'
 import type { ControllerParts } from './parts.ts'
 import { sweep } from './sweep.ts'
@@ -42,6 +43,19 @@ async function wakeUnwarned({ database, engine, log }: ControllerParts): Promise
     )
   } catch (error) {
     log.error({ err: error }, 'could not wake the notebooks of an engine that does not answer')
+  }
+}
+
+/** Has the disk measured when it is due, until the signal aborts. Beside the sweep, which must not wait for it. */
+export async function watchDiskRegularly(parts: ControllerParts, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await parts.clock.sleep(DISK_ROUND_SECONDS * 1000, signal)
+    if (signal.aborted) return
+    try {
+      await watchDisk(parts)
+    } catch (error) {
+      logFault(parts, error, 'the disk could not be measured')
+    }
   }
 }
 

@@ -51,12 +51,15 @@ const Catalogue = z
             name: z.string(),
             vcpus: z.number().positive(),
             memory: bytes,
+            /** For the workspace, writable volumes and the writable layer of one unit. */
+            disk: bytes.prefault('50GiB'),
             gpu: z.string().nullable(),
             pricePerHour: priceInMicros,
             maxUnits: z.number().int().positive(),
           })
-          .transform(({ memory, pricePerHour, ...rest }) => ({
+          .transform(({ memory, disk, pricePerHour, ...rest }) => ({
             ...rest,
+            diskBytes: disk,
             memoryBytes: memory,
             pricePerHourMicros: pricePerHour,
           })),

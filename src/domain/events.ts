@@ -12,6 +12,7 @@ export type WarningCode =
   | 'RUN_LIMIT_NEAR'
   | 'CONFLICT'
   | 'DELETIONS_HELD'
+  | 'DISK_NEARLY_FULL'
 
 export type NotebookEvent =
   | { type: 'NotebookCreated' }

@@ -68,6 +68,12 @@ export interface NodeCapacity {
   gpus: readonly { id: string; model: string }[]
 }
 
+/** What a volume (by name) or the writable layer of a container (by id) takes on the node's disk. */
+export interface MeasuredSize {
+  name: string
+  bytes: number
+}
+
 /** Progress of an image: a sentence for people, and the part done where it is known. */
 export interface ImageProgress {
   message: string
@@ -125,6 +131,12 @@ export interface ContainerEngine {
   removeVolume(name: string): Promise<void>
   volumeIsThere(name: string): Promise<boolean>
 
+  /**
+   * What everything of this installation takes on the disk, in one call. May take minutes: the engine walks the files. What
+   * it cannot measure is left out.
+   */
+  diskUsage(): Promise<MeasuredSize[]>
+
   /** Everything of this installation, also ended ones. Of those that run, `startedAt` and `oomKilled` are not told here. */
   list(): Promise<ContainerStatus[]>
   /** Of this installation, from the first read on. Ends on abort; ends or throws EngineUnavailableError when the engine goes away. */
@@ -155,6 +167,7 @@ export const ENGINE_CALLS: Readonly<Record<EngineCall, 'acts' | 'looks'>> = {
   readFile: 'looks',
   removeVolume: 'acts',
   volumeIsThere: 'looks',
+  diskUsage: 'looks',
   list: 'looks',
   events: 'looks',
 }

@@ -59,6 +59,7 @@ test('a daemon that is not there is unavailable, whatever is asked of it', async
     nobody.readFile('x', '/x'),
     nobody.removeVolume('x'),
     nobody.volumeIsThere('x'),
+    nobody.diskUsage(),
     nobody.list(),
     next(nobody.lines('x', NEVER)),
     next(nobody.events(NEVER)),

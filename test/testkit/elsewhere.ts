@@ -24,10 +24,10 @@ export async function elsewhere(addresses: readonly string[], ports: readonly nu
   const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] })
   const inside = (...args: string[]) => ip('-netns', name, ...args)
   ip('netns', 'add', name)
-  parts.defer(() => ip('netns', 'delete', name))
+  parts.defer(() => void ip('netns', 'delete', name))
   ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
   // Its routes go with it.
-  parts.defer(() => ip('link', 'delete', name))
+  parts.defer(() => void ip('link', 'delete', name))
   ip('address', 'add', `${LINK.here}/30`, 'dev', name)
   ip('link', 'set', name, 'up')
   inside('address', 'add', `${LINK.there}/30`, 'dev', 'eth0')

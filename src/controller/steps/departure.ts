@@ -118,7 +118,7 @@ function wasSilent(
 function endingOf(notebook: Notebook, because: Departure, status: ContainerStatus | null): Ending {
   switch (because) {
     case 'WISH':
-      return { endState: 'STOPPED', endReason: notebook.desiredReason ?? 'USER', endMessage: 'Stopped as asked.' }
+      return { endState: 'STOPPED', endReason: notebook.desiredReason ?? 'USER', endMessage: sentenceOfWish(notebook) }
     case 'RESTART':
       return { endState: 'STOPPED', endReason: 'USER', endMessage: 'Restarting as asked.' }
     case 'RUN_LIMIT':
@@ -130,6 +130,10 @@ function endingOf(notebook: Notebook, because: Departure, status: ContainerStatu
     case 'ENDED':
       return endingOfContainer(status)
   }
+}
+
+function sentenceOfWish({ desiredReason }: Notebook): string {
+  return desiredReason === 'DISK_FULL' ? 'Stopped because it used more disk than its flavor has.' : 'Stopped as asked.'
 }
 
 function endingOfContainer(status: ContainerStatus | null): Ending {

@@ -4,8 +4,8 @@
  */
 import { EngineUnavailableError } from '../port.ts'
 
-/** Limits in seconds: `PING` for a sign of life, `READ` for what only looks, `WRITE` for what makes, starts or removes, `COPY` for files. */
-export const LIMIT = { PING: 5, READ: 15, WRITE: 45, COPY: 120 } as const
+/** Limits in seconds: `PING` for a sign of life, `READ` for what only looks, `WRITE` for what makes, starts or removes, `COPY` for files, `MEASURE` for a walk over all of them. */
+export const LIMIT = { PING: 5, READ: 15, WRITE: 45, COPY: 120, MEASURE: 600 } as const
 
 /**
  * Runs one call. The signal aborts it at the limit; the promise is rejected at the limit even when the HTTP client

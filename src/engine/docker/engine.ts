@@ -17,6 +17,7 @@ import {
 } from '../port.ts'
 import { call, LIMIT, statusOf, unless } from './call.ts'
 import { containerBody } from './container.ts'
+import { diskUsage } from './disk.ts'
 import { containerEvents } from './events.ts'
 import { readFile } from './files.ts'
 import { lastLines, stdoutLines } from './logs.ts'
@@ -169,6 +170,7 @@ export function createDockerEngine({
         const volume = await unless(GONE, docker.getVolume(name).inspect({ abortSignal }), null)
         return volume !== null
       }),
+    diskUsage: () => diskUsage(docker, installation),
     events: (signal) => containerEvents(docker, installation, signal),
   }
 }

@@ -42,6 +42,10 @@ export function containersOf(installation: string): { label: string[] } {
   return { label: [`${INSTALLATION}=${installation}`, ROLE] }
 }
 
+export function belongsTo(installation: string, labels: Labels): boolean {
+  return labels[INSTALLATION] === installation
+}
+
 /** Null for a container that this system did not make. */
 export function identityFrom(labels: Labels): Identity | null {
   const { [INSTALLATION]: installation, [NOTEBOOK]: notebook, [ROLE]: role } = labels

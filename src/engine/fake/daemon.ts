@@ -9,13 +9,14 @@ import {
   type EngineEvent,
   EngineUnavailableError,
   type Identity,
+  type MeasuredSize,
   NameTakenError,
   type NodeCapacity,
 } from '../port.ts'
 import { carrier, type Origin } from './carrier.ts'
 import { type Exit, FakeContainer, type Program } from './container.ts'
 import { Faults } from './faults.ts'
-import type { FakeVolume } from './files.ts'
+import { bytesIn, type FakeVolume } from './files.ts'
 import type { HistoryEntry } from './history.ts'
 import { FakeImages } from './images.ts'
 import { closeOnAbort, Inbox } from './inbox.ts'
@@ -43,6 +44,8 @@ export class FakeDaemon {
   /** Where the published port of every running notebook leads. */
   address: ContainerStatus['address'] = null
   bootedAt: Date | null = null
+  /** Sizes that a test makes up, by volume or container; of the others what is really in them is told. */
+  readonly sizes = new Map<string, number>()
   capacity: NodeCapacity = { cpus: 8, memoryBytes: 64 * 2 ** 30, gpus: [] }
 
   readonly #now: () => Date
@@ -103,6 +106,17 @@ export class FakeDaemon {
 
   all(installation: string): FakeContainer[] {
     return [...this.#containers.values()].filter(({ spec }) => spec.identity.installation === installation)
+  }
+
+  /** Volumes belong to who mounts them; one that no container mounts any more is nobody's here. */
+  diskUsage(installation: string): MeasuredSize[] {
+    const containers = this.all(installation)
+    const volumes = new Set(containers.flatMap(({ spec }) => spec.mounts.map(({ volume }) => volume)))
+    const measured = [
+      ...containers.map(({ id, files }) => ({ name: id, bytes: files.ownBytes })),
+      ...[...volumes].map((name) => ({ name, bytes: bytesIn(this.volumes.get(name) ?? new Map()) })),
+    ]
+    return measured.map(({ name, bytes }) => ({ name, bytes: this.sizes.get(name) ?? bytes }))
   }
 
   removeVolume(name: string): void {

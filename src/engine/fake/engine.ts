@@ -38,6 +38,7 @@ export function createFakeEngine({ daemon, installation, nodeId }: FakeEngineOpt
     readFile: (id, path) => faults.pass('readFile', () => daemon.find(id)?.files.read(path) ?? null),
     removeVolume: (name) => faults.pass('removeVolume', () => daemon.removeVolume(name)),
     volumeIsThere: (name) => faults.pass('volumeIsThere', () => daemon.volumes.has(name)),
+    diskUsage: () => faults.pass('diskUsage', () => daemon.diskUsage(installation)),
     list: () => faults.pass('list', () => daemon.all(installation).map((each) => listed(each.status(daemon.address)))),
     async *events(signal): AsyncGenerator<EngineEvent> {
       yield* await faults.pass('events', () => daemon.subscribe(installation, signal))

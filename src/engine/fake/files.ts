@@ -7,6 +7,10 @@ import type { ContainerSpec, VolumeMount } from '../port.ts'
 /** Content by path, relative to the volume's root. */
 export type FakeVolume = Map<string, Buffer>
 
+export function bytesIn(files: FakeVolume): number {
+  return [...files.values()].reduce((sum, content) => sum + content.length, 0)
+}
+
 export class ContainerFiles {
   readonly #own: FakeVolume = new Map()
   readonly #mounts: readonly (VolumeMount & { files: FakeVolume })[]
@@ -24,6 +28,11 @@ export class ContainerFiles {
   read(path: string): Buffer | null {
     const { files, key } = this.#locate(path)
     return files.get(key) ?? null
+  }
+
+  /** What lies in the container itself, in bytes. */
+  get ownBytes(): number {
+    return bytesIn(this.#own)
   }
 
   /** Paths of the files below a directory, without those of volumes mounted inside it. */

@@ -47,6 +47,7 @@ export function connectFakeEngine({ socketPath, installation, nodeId }: RemoteEn
     readFile: ask('readFile'),
     removeVolume: ask('removeVolume'),
     volumeIsThere: ask('volumeIsThere'),
+    diskUsage: ask('diskUsage'),
     list: ask('list'),
     events: (signal) => post.follow<EngineEvent>(pathOf('events'), [], signal),
   }

@@ -337,6 +337,8 @@ export type WarningCode =
   | 'CONFLICT'
   /** Deletions were held back, being more than half of the objects. */
   | 'DELETIONS_HELD'
+  /** The notebook uses most of its disk; beyond its limit it is saved and stopped. */
+  | 'DISK_NEARLY_FULL'
   /** The engine does not answer; the notebook runs on. */
   | 'ENGINE_UNREACHABLE'
   /** A process inside ended for want of memory; the notebook runs on. */

@@ -29,6 +29,17 @@ export function testBelongings(bench: Bench): void {
     expect(await bench.engine.volumeIsThere(volume)).toBe(false)
   })
 
+  test('what volumes and writable layers take is measured, of this installation alone', async () => {
+    const volume = `contract-${randomUUID()}`
+    const mounts = [{ volume, path: VOLUME_PATH, readOnly: false }]
+    const writer = await bench.run('writes', { mounts })
+    const theirs = await bench.under.neighbour.create(bench.specOf('ends', { identity: bench.foreignIdentity() }))
+    const measured = new Map((await bench.engine.diskUsage()).map(({ name, bytes }) => [name, bytes]))
+    expect(measured.get(volume)).toBeGreaterThanOrEqual('kept'.length)
+    expect(measured.get(writer)).toBeGreaterThanOrEqual(0)
+    expect(measured.has(theirs)).toBe(false)
+  })
+
   test('a published port has an address as long as the container runs', async () => {
     const id = await bench.beginReady('obeys', { port: 8080, network: 'notebooks' })
     expect((await bench.statusOf(id)).address).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
