@@ -15,6 +15,7 @@ import { workTreeOf } from './boot/work-tree.ts'
 import { type Config, readConfig } from './config.ts'
 import { Controller } from './controller/controller.ts'
 import { stepLog } from './controller/observer.ts'
+import { findOrphans } from './controller/orphans.ts'
 import { systemClock } from './domain/clock.ts'
 import { Hub } from './events/hub.ts'
 import { EventStreams } from './events/streams.ts'
@@ -35,6 +36,7 @@ await withoutStackTraces('Cahier cannot start.', async () => {
   warnOfWorkTree(config.home)
   const foundation = await layFoundation(config, say)
   const tokenFile = await ensureAdmin(foundation.database, config.home)
+  await warnOfOrphans(foundation)
   const running = await start(config, foundation, log)
   await writePidFile(config.home)
   announce(config, tokenFile)
@@ -144,6 +146,15 @@ function announce({ publicUrl, home }: Config, tokenFile: string): void {
   say(`  admin token  ${tokenFile}`)
   say(`  parts        ${join(home, 'env')} says where database, Docker and object storage are`)
   say('  next         "npm run demo" in another terminal runs a notebook from nothing to its bill')
+}
+
+async function warnOfOrphans({ database, engine }: Foundation): Promise<void> {
+  const { containers, volumes } = await findOrphans(database, engine)
+  if (containers.length + volumes.length === 0) return
+  say(
+    `Warning: the database does not know ${containers.length} containers and ${volumes.length} volumes in the engine.`,
+  )
+  say('They are kept; "npm run orphans" lists them and says what can be done.')
 }
 
 function warnOfWorkTree(home: string): void {

@@ -32,7 +32,9 @@ async function judge(
   row: RowOfStranger | null,
 ): Promise<void> {
   const about = { containerId: stranger.id, notebookId: stranger.identity.notebook }
-  if (row && (row.isDeleted || row.generation > stranger.identity.generation)) {
+  // What a restored database does not know may be newer than what it knows, whatever the numbers say.
+  const isOfAnotherTime = row?.restoredAt && stranger.createdAt <= row.restoredAt && stranger.state !== 'created'
+  if (row && !isOfAnotherTime && (row.isDeleted || row.generation > stranger.identity.generation)) {
     log.info(about, 'removing a container that a newer one has replaced')
     return engine.remove(stranger.id, { force: true })
   }
@@ -41,6 +43,9 @@ async function judge(
     return age > INERT_TOO_LONG_MS ? engine.remove(stranger.id, { force: false }) : undefined
   }
   if (stranger.state !== 'running') return
-  log.warn(about, 'stopping a container that the database does not know; it and its volumes are kept')
+  log.warn(
+    about,
+    'stopping a container that the database does not know; it and its volumes are kept: see "npm run orphans"',
+  )
   await engine.stop(stranger.id, stopGraceSeconds)
 }

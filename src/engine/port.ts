@@ -10,7 +10,15 @@ export interface Identity {
   installation: string
   notebook: string
   generation: number
-  role: 'notebook' | 'mover'
+  /** `rescue`: an operator's own, that carries files out of a volume that nobody knows. No list tells of it. */
+  role: 'notebook' | 'mover' | 'rescue'
+}
+
+/** A volume as the engine knows it. */
+export interface VolumeStatus {
+  name: string
+  notebook: string
+  createdAt: Date | null
 }
 
 export interface VolumeMount {
@@ -130,6 +138,8 @@ export interface ContainerEngine {
   /** Gone is fine. One that a container mounts, inert and ended ones too, is refused with an Error. */
   removeVolume(name: string): Promise<void>
   volumeIsThere(name: string): Promise<boolean>
+  /** Everything of this installation's notebooks. */
+  listVolumes(): Promise<VolumeStatus[]>
 
   /**
    * What everything of this installation takes on the disk, in one call. May take minutes: the engine walks the files. What
@@ -168,6 +178,7 @@ export const ENGINE_CALLS: Readonly<Record<EngineCall, 'acts' | 'looks'>> = {
   removeVolume: 'acts',
   volumeIsThere: 'looks',
   diskUsage: 'looks',
+  listVolumes: 'looks',
   list: 'looks',
   events: 'looks',
 }

@@ -4,6 +4,8 @@
  */
 import type { Database } from './database.ts'
 
+type Nullable<T, Key extends keyof T> = Omit<T, Key> & { [K in Key]: T[K] | null }
+
 /** A container as the engine lists it. */
 export interface Sighting {
   id: string
@@ -16,6 +18,8 @@ export interface RowOfStranger {
   /** The newest given to a container of the notebook. */
   generation: number
   isDeleted: boolean
+  /** When the database was last put in place from a backup; null: never. */
+  restoredAt: Date | null
 }
 
 /**
@@ -33,7 +37,7 @@ export async function recordSightings(
   const ids = sightings.map(({ id }) => id)
   const notebookIds = sightings.map(({ notebookId }) => notebookId)
   const areRunning = sightings.map(({ isRunning }) => isRunning)
-  const strangers = await database.$queryRaw<{ id: string; generation: number | null; isDeleted: boolean }[]>`
+  const strangers = await database.$queryRaw<(Nullable<RowOfStranger, 'generation'> & { id: string })[]>`
     WITH seen AS MATERIALIZED (
       SELECT * FROM unnest(${ids}::text[], ${notebookIds}::uuid[], ${areRunning}::boolean[])
       AS sighting("id", "notebookId", "isRunning")
@@ -53,10 +57,11 @@ export async function recordSightings(
     ), marked AS (
       UPDATE "Container" SET "lastSeenAliveAt" = cahier_now() WHERE "id" IN (SELECT "id" FROM alive)
     )
-    SELECT seen."id", notebook."generation", notebook."deletedAt" IS NOT NULL AS "isDeleted"
+    SELECT seen."id", notebook."generation", notebook."deletedAt" IS NOT NULL AS "isDeleted",
+      (SELECT "restoredAt" FROM "Installation") AS "restoredAt"
     FROM seen LEFT JOIN "Notebook" AS notebook ON notebook."id" = seen."notebookId"
     WHERE NOT EXISTS (SELECT FROM "Container" AS container WHERE container."id" = seen."id")`
   return new Map(
-    strangers.map(({ id, generation, isDeleted }) => [id, generation === null ? null : { generation, isDeleted }]),
+    strangers.map(({ id, generation, ...row }) => [id, generation === null ? null : { generation, ...row }]),
   )
 }

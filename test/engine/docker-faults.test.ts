@@ -60,6 +60,7 @@ test('a daemon that is not there is unavailable, whatever is asked of it', async
     nobody.removeVolume('x'),
     nobody.volumeIsThere('x'),
     nobody.diskUsage(),
+    nobody.listVolumes(),
     nobody.list(),
     next(nobody.lines('x', NEVER)),
     next(nobody.events(NEVER)),

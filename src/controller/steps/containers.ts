@@ -13,7 +13,8 @@ export const NOTEBOOK_USER = '42420:42420'
 
 /**
  * Makes a container of the next generation and puts it on record. `record` adds what else belongs into that transaction.
- * What a predecessor made of that generation but did not record is inert and goes first.
+ * What a predecessor made of that generation but did not record is inert and goes first. What ran under it and is not on
+ * record is of a later time than a restored database: it is kept, and the next generation is tried.
  */
 export async function createContainer(
   context: StepContext,
@@ -31,6 +32,10 @@ export async function createContainer(
     role: role === 'NOTEBOOK' ? 'notebook' : 'mover',
   }
   const id = await createAfresh(context, { identity, ...spec })
+  if (id === null) {
+    await context.change(() => ({ set: { generation } }))
+    return
+  }
   await context.change(async (_, tx, at) => {
     const container = await tx.container.create({
       data: { id, notebookId: notebook.id, generation, role, purpose, nodeId: parts.engine.nodeId },
@@ -42,18 +47,24 @@ export async function createContainer(
 
 /**
  * A name that is taken may be a predecessor's, who never recorded what it made, or a successor's, who will start it. So what
- * has the name is looked up first, and the lease after that: held then, nobody has that id on record or ever will, and its
- * removal is harmless whenever it comes.
+ * is inert under the name is looked up first, and the lease after that: held then, nobody has that id on record or ever will,
+ * and its removal is harmless whenever it comes. Null: what has the name is not inert.
  */
-async function createAfresh(context: StepContext, spec: ContainerSpec): Promise<string> {
+async function createAfresh(context: StepContext, spec: ContainerSpec): Promise<string | null> {
+  const id = await createUnlessTaken(context, spec)
+  if (id !== null) return id
+  const unrecorded = await context.parts.engine.find(spec.identity)
+  const engine = await context.engineUnderLease()
+  if (unrecorded) await engine.remove(unrecorded, { force: false })
+  return createUnlessTaken(context, spec)
+}
+
+async function createUnlessTaken(context: StepContext, spec: ContainerSpec): Promise<string | null> {
   try {
     return await (await context.engineUnderLease()).create(spec)
   } catch (error) {
-    if (!(error instanceof NameTakenError)) throw error
-    const unrecorded = await context.parts.engine.find(spec.identity)
-    const engine = await context.engineUnderLease()
-    if (unrecorded) await engine.remove(unrecorded, { force: false })
-    return engine.create(spec)
+    if (error instanceof NameTakenError) return null
+    throw error
   }
 }
 

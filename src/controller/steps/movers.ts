@@ -16,7 +16,7 @@ import { PassingFaultError, type StepContext } from './context.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
 
-const MOVER_MEMORY_BYTES = 512 * 2 ** 20
+export const MOVER_MEMORY_BYTES = 512 * 2 ** 20
 
 const SAVING_FIRST = 'Saving what an earlier run could not save.'
 

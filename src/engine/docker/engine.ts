@@ -14,6 +14,7 @@ import {
   type ImageProgress,
   NameTakenError,
   type NodeCapacity,
+  type VolumeStatus,
 } from '../port.ts'
 import { call, LIMIT, statusOf, unless } from './call.ts'
 import { containerBody } from './container.ts'
@@ -21,11 +22,11 @@ import { diskUsage } from './disk.ts'
 import { containerEvents } from './events.ts'
 import { readFile } from './files.ts'
 import { lastLines, stdoutLines } from './logs.ts'
-import { containerName, containersOf } from './names.ts'
+import { containerName, containersOf, notebookFrom, volumesOf } from './names.ts'
 import { ensureNetworks } from './networks.ts'
 import { removeContainer } from './remove.ts'
 import { startContainer } from './start.ts'
-import { statusFromInspect, statusFromList } from './status.ts'
+import { dateFrom, statusFromInspect, statusFromList } from './status.ts'
 
 const GONE = 404
 const CONFLICT = 409
@@ -136,7 +137,19 @@ export function createDockerEngine({
         return status?.state === 'exited' ? inspections(() => inspect(status.id)) : status
       }),
     )
-    return statuses.filter((status) => status !== null)
+    return statuses.filter((status) => status !== null).filter(({ identity }) => identity.role !== 'rescue')
+  }
+
+  async function listVolumes(): Promise<VolumeStatus[]> {
+    const { Volumes } = await call('list volumes', LIMIT.READ, (abortSignal) =>
+      docker.listVolumes({ filters: JSON.stringify(volumesOf(installation)), abortSignal }),
+    )
+    return Volumes.flatMap(({ Name, Labels, ...more }) => {
+      const notebook = notebookFrom(Labels)
+      return notebook
+        ? [{ name: Name, notebook, createdAt: dateFrom((more as { CreatedAt?: string }).CreatedAt ?? '') }]
+        : []
+    })
   }
 
   return {
@@ -148,6 +161,7 @@ export function createDockerEngine({
     inspect,
     stop,
     list,
+    listVolumes,
     prepare: async () => {
       await ensureNetworks(docker, installation)
     },

@@ -51,6 +51,16 @@ export function identityFrom(labels: Labels): Identity | null {
   const { [INSTALLATION]: installation, [NOTEBOOK]: notebook, [ROLE]: role } = labels
   const generation = Number(labels[GENERATION])
   if (!installation || !notebook || !Number.isInteger(generation)) return null
-  if (role !== 'notebook' && role !== 'mover') return null
+  if (role !== 'notebook' && role !== 'mover' && role !== 'rescue') return null
   return { installation, notebook, generation, role }
+}
+
+/** A filter of Docker's list of volumes: those of one installation's notebooks. */
+export function volumesOf(installation: string): { label: string[] } {
+  return { label: [`${INSTALLATION}=${installation}`, NOTEBOOK] }
+}
+
+/** Whose volume it is, by its labels. */
+export function notebookFrom(labels: Labels | null): string | null {
+  return labels?.[NOTEBOOK] ?? null
 }

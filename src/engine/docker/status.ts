@@ -60,7 +60,7 @@ function addressFromBindings(bindings: Record<string, { HostPort: string }[] | n
 }
 
 /** Docker writes nanoseconds, which are cut to milliseconds, and the year 1 for never. */
-function dateFrom(text: string): Date | null {
+export function dateFrom(text: string): Date | null {
   const date = new Date(text.replace(/(\.\d{3})\d+/, '$1'))
   return date.getTime() > 0 ? date : null
 }

@@ -12,6 +12,7 @@ import {
   type MeasuredSize,
   NameTakenError,
   type NodeCapacity,
+  type VolumeStatus,
 } from '../port.ts'
 import { carrier, type Origin } from './carrier.ts'
 import { type Exit, FakeContainer, type Program } from './container.ts'
@@ -30,6 +31,9 @@ export interface FakeDaemonParts {
   images: Iterable<string>
 }
 
+/** A rescue runs the mover's. */
+type Programs = Record<Exclude<Identity['role'], 'rescue'>, Program>
+
 export class FakeDaemon {
   readonly faults = new Faults()
   readonly images: FakeImages
@@ -40,7 +44,7 @@ export class FakeDaemon {
   readonly history: HistoryEntry[] = []
 
   /** What containers run, by role. A test replaces them at any time, for containers started after that. */
-  programs: Record<Identity['role'], Program> = { mover: moverThat(), notebook }
+  programs: Programs = { mover: moverThat(), notebook }
   /** Where the published port of every running notebook leads. */
   address: ContainerStatus['address'] = null
   bootedAt: Date | null = null
@@ -51,6 +55,8 @@ export class FakeDaemon {
   readonly #now: () => Date
   readonly #containers = new Map<string, FakeContainer>()
   readonly #subscribers = new Map<Inbox<EngineEvent>, string>()
+  /** Whose volumes are, by their names; also of those that are gone. */
+  readonly #labels = new Map<string, { installation: string; notebook: string; createdAt: Date }>()
   readonly #origins = new Map<string, Origin>()
   #made = 0
   #eventsToLose = 0
@@ -61,7 +67,7 @@ export class FakeDaemon {
   }
 
   /** Programs that work on files: movers that carry them, notebooks that write some. */
-  workPrograms(): Record<Identity['role'], Program> {
+  workPrograms(): Programs {
     return { mover: carrier(this.store, (volume, origin) => this.#origins.set(volume, origin)), notebook: scribe }
   }
 
@@ -72,23 +78,36 @@ export class FakeDaemon {
     this.#made += 1
     const id = `fake-${this.#made}`
     const announce = (action: EngineEvent['action']) => this.#announce(id, spec, action)
-    const volumeOf = (name: string) => this.#volumeOf(name)
+    const volumeOf = (name: string) => this.#volumeOf(name, spec.identity)
     this.#containers.set(id, new FakeContainer({ id, spec, now: this.#now, volumeOf, announce }))
     this.#remember('created', id, spec)
     return id
   }
 
-  #volumeOf(name: string): FakeVolume {
-    const volume = this.volumes.get(name) ?? new Map()
+  #volumeOf(name: string, { installation, notebook }: Identity): FakeVolume {
+    const there = this.volumes.get(name)
+    if (there) return there
+    const volume: FakeVolume = new Map()
     this.volumes.set(name, volume)
+    this.#labels.set(name, { installation, notebook, createdAt: this.#now() })
     return volume
+  }
+
+  volumesOf(installation: string): VolumeStatus[] {
+    return [...this.volumes.keys()].flatMap((name) => {
+      const labels = this.#labels.get(name)
+      return labels?.installation === installation
+        ? [{ name, notebook: labels.notebook, createdAt: labels.createdAt }]
+        : []
+    })
   }
 
   /** Throws ContainerGoneError. */
   start(id: string, stdin: string | null): void {
     const container = this.find(id)
     if (!container) throw new ContainerGoneError(`There is no container ${id}.`)
-    container.start(this.programs[container.spec.identity.role], stdin)
+    const { role } = container.spec.identity
+    container.start(this.programs[role === 'rescue' ? 'mover' : role], stdin)
   }
 
   find(id: string): FakeContainer | undefined {

@@ -39,7 +39,12 @@ export function createFakeEngine({ daemon, installation, nodeId }: FakeEngineOpt
     removeVolume: (name) => faults.pass('removeVolume', () => daemon.removeVolume(name)),
     volumeIsThere: (name) => faults.pass('volumeIsThere', () => daemon.volumes.has(name)),
     diskUsage: () => faults.pass('diskUsage', () => daemon.diskUsage(installation)),
-    list: () => faults.pass('list', () => daemon.all(installation).map((each) => listed(each.status(daemon.address)))),
+    listVolumes: () => faults.pass('listVolumes', () => daemon.volumesOf(installation)),
+    list: () =>
+      faults.pass('list', () => {
+        const ours = daemon.all(installation).filter(({ spec }) => spec.identity.role !== 'rescue')
+        return ours.map((each) => listed(each.status(daemon.address)))
+      }),
     async *events(signal): AsyncGenerator<EngineEvent> {
       yield* await faults.pass('events', () => daemon.subscribe(installation, signal))
     },

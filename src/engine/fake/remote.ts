@@ -48,6 +48,7 @@ export function connectFakeEngine({ socketPath, installation, nodeId }: RemoteEn
     removeVolume: ask('removeVolume'),
     volumeIsThere: ask('volumeIsThere'),
     diskUsage: ask('diskUsage'),
+    listVolumes: ask('listVolumes'),
     list: ask('list'),
     events: (signal) => post.follow<EngineEvent>(pathOf('events'), [], signal),
   }

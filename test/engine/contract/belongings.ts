@@ -40,6 +40,31 @@ export function testBelongings(bench: Bench): void {
     expect(measured.has(theirs)).toBe(false)
   })
 
+  test('the list of volumes has all of this installation, with whose they are, and nothing of another', async () => {
+    const [ours, theirs] = [`contract-${randomUUID()}`, `contract-${randomUUID()}`]
+    const mounted = (volume: string) => ({ mounts: [{ volume, path: VOLUME_PATH, readOnly: false }] })
+    const spec = bench.specOf('ends', mounted(ours))
+    const id = await bench.engine.create(spec)
+    await bench.under.neighbour.create(bench.specOf('ends', { identity: bench.foreignIdentity(), ...mounted(theirs) }))
+    const listed = new Map((await bench.engine.listVolumes()).map((volume) => [volume.name, volume]))
+    expect(listed.get(ours)).toEqual({
+      name: ours,
+      notebook: spec.identity.notebook,
+      createdAt: expect.toSatisfy((at: Date) => Math.abs(Date.now() - at.getTime()) < 60_000),
+    })
+    expect(listed.has(theirs)).toBe(false)
+    await bench.engine.remove(id, { force: false })
+    await bench.engine.removeVolume(ours)
+    expect((await bench.engine.listVolumes()).map(({ name }) => name)).not.toContain(ours)
+  })
+
+  test('a rescue works as a mover does, but no list tells of it', async () => {
+    const { identity } = bench.specOf('speaks')
+    const id = await bench.run('speaks', { identity: { ...identity, role: 'rescue' } })
+    expect((await bench.statusOf(id)).identity.role).toBe('rescue')
+    expect((await bench.engine.list()).map((status) => status.id)).not.toContain(id)
+  })
+
   test('a published port has an address as long as the container runs', async () => {
     const id = await bench.beginReady('obeys', { port: 8080, network: 'notebooks' })
     expect((await bench.statusOf(id)).address).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
