@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { defineConfig } from 'vitest/config'
 
 /** Of the tests that stand beside the code, those that start programs of their own: slower, and not for every save. */
-const WITH_PROGRAMS = ['src/embedded/postgres.test.ts', 'src/store/migrate.test.ts']
+const WITH_PROGRAMS = ['src/boot/backup.test.ts', 'src/embedded/postgres.test.ts', 'src/store/migrate.test.ts']
 
 export default defineConfig({
   // As in Node: graphql has to be loaded once, and Vite would take its `module` beside the `main` that libraries get.

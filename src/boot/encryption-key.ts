@@ -7,11 +7,20 @@ import { ConfigError } from '../config.ts'
 /** The configured key, or the one in `<home>/encryption-key` (base64, mode 0600), made with the first start. */
 export async function encryptionKey(configured: Buffer | undefined, home: string): Promise<Buffer> {
   if (configured) return configured
-  const path = join(home, 'encryption-key')
-  const key = (await readKey(path)) ?? (await makeKey(path))
-  if (key.length !== 32) throw new ConfigError(`${path} does not hold 32 bytes in base64: restore it from a backup.`)
+  return (await existingKey(undefined, home)) ?? makeKey(pathIn(home))
+}
+
+/** The same, but null where there is none yet. */
+export async function existingKey(configured: Buffer | undefined, home: string): Promise<Buffer | null> {
+  if (configured) return configured
+  const path = pathIn(home)
+  const key = await readKey(path)
+  if (key && key.length !== 32)
+    throw new ConfigError(`${path} does not hold 32 bytes in base64: restore it from a backup.`)
   return key
 }
+
+const pathIn = (home: string): string => join(home, 'encryption-key')
 
 async function readKey(path: string): Promise<Buffer | null> {
   try {

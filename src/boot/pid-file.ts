@@ -20,6 +20,10 @@ export async function removePidFile(home: string): Promise<void> {
   await rm(pidFile(home), { force: true })
 }
 
+export async function controlPlaneRuns(home: string): Promise<boolean> {
+  return (await processFrom(pidFile(home), MARK)) !== null
+}
+
 /** Ends the control plane of that home as Ctrl-C does. False when none runs. */
 export async function endControlPlane(home: string): Promise<boolean> {
   const pid = await processFrom(pidFile(home), MARK)

@@ -6,9 +6,12 @@ import { EmbeddedError } from '../embedded/folders.ts'
 import { EngineUnavailableError, ImageError } from '../engine/port.ts'
 import { PackagesError } from '../host/apt.ts'
 import { MigrationError } from '../store/migrate.ts'
+import { RestoreError } from '../store/restore.ts'
+import { BackupError } from './archive.ts'
 
 /** Errors whose message is made for the person who runs Cahier. */
 const SENTENCES = [
+  BackupError,
   ConfigError,
   CatalogueError,
   EmbeddedError,
@@ -17,6 +20,7 @@ const SENTENCES = [
   MigrationError,
   PackagesError,
   PlatformStoreError,
+  RestoreError,
 ]
 
 /** Runs the command; when it fails, says `what` could not be done and why on stderr, and ends the process with code 1. */

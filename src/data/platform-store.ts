@@ -1,5 +1,12 @@
 /** The platform's own object storage, seen from the control plane: whether it answers, and its bucket for workspaces. */
-import { CreateBucketCommand, HeadBucketCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  HeadBucketCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3'
 import type { ObjectStoreAddress } from '../config.ts'
 
 /** The store cannot be used as configured. The message is one sentence, without keys. */
@@ -8,6 +15,13 @@ export class PlatformStoreError extends Error {
 }
 
 const TIMEOUT_MS = 5000
+const PAGE_TIMEOUT_MS = 60_000
+
+export interface StoredObject {
+  key: string
+  size: number
+  etag: string
+}
 
 /** A store may refuse `_` in bucket names, as the S3 standard does. */
 const withoutUnderscores = (bucket: string): string => bucket.replaceAll('_', '-')
@@ -48,6 +62,25 @@ export class PlatformStore {
   /** Resolves when the store answers for that bucket. Throws PlatformStoreError. */
   async ping(bucket: string): Promise<void> {
     if (!(await this.#has(bucket))) throw new PlatformStoreError(`There is no bucket ${bucket} any more.`)
+  }
+
+  /** Every object of a bucket, sorted by the bytes of its key, page by page. Throws PlatformStoreError. */
+  async *list(bucket: string): AsyncGenerator<StoredObject> {
+    let token: string | undefined
+    do {
+      const page = await this.#page(bucket, token)
+      for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) yield { key: Key, size: Size, etag: ETag }
+      token = page.NextContinuationToken
+    } while (token)
+  }
+
+  async #page(bucket: string, token: string | undefined): Promise<ListObjectsV2CommandOutput> {
+    try {
+      const command = new ListObjectsV2Command({ Bucket: bucket, ContinuationToken: token })
+      return await this.#client.send(command, { abortSignal: AbortSignal.timeout(PAGE_TIMEOUT_MS) })
+    } catch (error) {
+      throw this.#sentence(error)
+    }
   }
 
   async #has(bucket: string): Promise<boolean> {

@@ -44,8 +44,7 @@ export async function applyMigrations(databaseUrl: string, directory: string): P
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    // Held until the connection ends.
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+    await lockMigrations(client)
     await refuseStrangersTables(client)
     await client.query(MIGRATIONS_TABLE)
     const missing = missingMigrations(migrations, await readRows(client))
@@ -53,6 +52,55 @@ export async function applyMigrations(databaseUrl: string, directory: string): P
     return missing.map(({ name }) => name)
   } finally {
     await client.end()
+  }
+}
+
+/** Who migrates waits for it, also who only starts. Held until the connection ends. */
+export async function lockMigrations(client: pg.Client): Promise<void> {
+  await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+}
+
+export interface AppliedMigration {
+  name: string
+  checksum: string
+}
+
+/** In their order; none for a database without tables. */
+export async function appliedMigrations(client: pg.Client): Promise<AppliedMigration[]> {
+  const { rows } = await client.query<{ table: string | null }>(`SELECT to_regclass('"_prisma_migrations"') AS table`)
+  if (!rows[0]?.table) return []
+  return (await readRows(client)).map(({ name, checksum }) => ({ name, checksum }))
+}
+
+/** In the caller's transaction: the tables as these migrations left them, without a row, also in the record of migrations. */
+export async function makeTables(
+  client: pg.Client,
+  directory: string,
+  applied: readonly AppliedMigration[],
+): Promise<void> {
+  const migrations = await readMigrations(directory)
+  missingMigrations(
+    migrations,
+    applied.map((migration) => ({ ...migration, finished: true })),
+  )
+  for (const { name } of applied) await client.query(migrations.find((each) => each.name === name)?.sql ?? '')
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()',
+  )
+  if (rows.length > 0)
+    await client.query(`TRUNCATE ${rows.map(({ name }) => client.escapeIdentifier(name)).join(', ')}`)
+  await client.query(MIGRATIONS_TABLE)
+}
+
+/** In the caller's transaction: the migrations that the record lacks. */
+export async function applyRest(client: pg.Client, directory: string): Promise<void> {
+  for (const migration of missingMigrations(await readMigrations(directory), await readRows(client))) {
+    await client.query(migration.sql)
+    await client.query(
+      `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count)
+       VALUES ($1, $2, $3, now(), 1)`,
+      [randomUUID(), migration.checksum, migration.name],
+    )
   }
 }
 

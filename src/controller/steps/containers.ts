@@ -2,7 +2,7 @@
  * The engine protocol: a container is made inert, put on record under the lease, and only then started by its id. Here is
  * its making and its removal, for notebooks and movers alike.
  */
-import { type ContainerSpec, type Identity, NameTakenError } from '../../engine/port.ts'
+import { type ContainerEngine, type ContainerSpec, type Identity, NameTakenError } from '../../engine/port.ts'
 import type { Container } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
@@ -53,10 +53,16 @@ export async function createContainer(
 async function createAfresh(context: StepContext, spec: ContainerSpec): Promise<string | null> {
   const id = await createUnlessTaken(context, spec)
   if (id !== null) return id
-  const unrecorded = await context.parts.engine.find(spec.identity)
+  const unrecorded = await findInert(context.parts.engine, spec.identity)
   const engine = await context.engineUnderLease()
   if (unrecorded) await engine.remove(unrecorded, { force: false })
   return createUnlessTaken(context, spec)
+}
+
+async function findInert(engine: ContainerEngine, identity: Identity): Promise<string | null> {
+  const id = await engine.find(identity)
+  const status = id && (await engine.inspect(id))
+  return status && status.state === 'created' ? id : null
 }
 
 async function createUnlessTaken(context: StepContext, spec: ContainerSpec): Promise<string | null> {
