@@ -16,7 +16,8 @@ const url = (protocols: string[], example: string) =>
     error: (issue) => `"${String(issue.input)}" is not a URL such as ${example}`,
   })
 
-const seconds = (fallback: number) => z.coerce.number().positive().default(fallback)
+const seconds = (fallback: number, most = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().positive().max(most, `must be at most ${most}`).default(fallback)
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
@@ -69,7 +70,8 @@ const Environment = z.object({
   GPUS: z.string().transform(readGpus).optional(),
   CATALOGUE: z.string().min(1).optional(),
   LEASE_SECONDS: seconds(5),
-  SWEEP_SECONDS: seconds(60),
+  /** The sweep is what marks who lives: once a minute at least. */
+  SWEEP_SECONDS: seconds(60, 60),
   STOP_GRACE_SECONDS: seconds(STOP_GRACE_SECONDS),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })

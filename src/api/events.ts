@@ -8,7 +8,7 @@ import type { Scope } from '../events/read.ts'
 import { builder } from './builder.ts'
 import { pageComplexity } from './connection.ts'
 import { type Context, viewerOf } from './context.ts'
-import { NotebookPhase, NotebookState, StateReason, WarningCode } from './enums.ts'
+import { NotebookPhase, NotebookState, PeriodEndSource, StateReason, WarningCode } from './enums.ts'
 import { DEFAULT_PAGE, MAX_PAGE, pageSize } from './limits.ts'
 import { NotebookRef } from './notebook.ts'
 import { DataSyncRef } from './sync.ts'
@@ -59,6 +59,12 @@ const StateChanged = builder.objectRef<ItemOf<'StateChanged'>>('StateChanged').i
       resolve: ({ event }) => event.reason,
     }),
     message: t.string({ nullable: true, description: 'A sentence for people.', resolve: ({ event }) => event.message }),
+    endSource: t.field({
+      type: PeriodEndSource,
+      nullable: true,
+      description: 'By what the end of the run is known, where RUNNING was left; else null.',
+      resolve: ({ event }) => event.endSource ?? null,
+    }),
   }),
 })
 

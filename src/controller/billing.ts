@@ -1,5 +1,5 @@
 /** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
-import { commencedMinutes, endOfRun } from '../domain/billing.ts'
+import { commencedMinutes, type EndSource, endOfRun } from '../domain/billing.ts'
 import type { Catalogue } from '../domain/catalogue.ts'
 import type { Container, Notebook } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
@@ -29,13 +29,13 @@ export async function openPeriod(
   })
 }
 
-/** `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. */
+/** `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. Answers the rule. */
 export async function closePeriod(
   tx: Transaction,
   notebook: Notebook,
   ended: { finishedAt: Date | null } | null,
   at: Date,
-): Promise<void> {
+): Promise<EndSource> {
   const period = await tx.billingPeriod.findFirstOrThrow({ where: { notebookId: notebook.id, endedAt: null } })
   const container = await tx.container.findFirst({ where: { notebookId: notebook.id, generation: period.generation } })
   const end = endOfRun({
@@ -49,4 +49,5 @@ export async function closePeriod(
     where: { id: period.id },
     data: { ...end, minutes: commencedMinutes(period.startedAt, end.endedAt) },
   })
+  return end.endSource
 }

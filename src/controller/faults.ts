@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino'
 import { type Reason, retryDelay } from '../domain/lifecycle.ts'
+import { isCalledOff } from '../domain/next-step.ts'
 import { EngineUnavailableError, ImageError } from '../engine/port.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
 import type { Change } from '../store/notebooks.ts'
@@ -37,6 +38,8 @@ export function afterFault(notebook: Notebook, fault: Fault, at: Date, tooLong: 
   const message = `${fault.message} Trying again (${attempts}).`
   switch (notebook.state) {
     case 'STARTING':
+      // Called off meanwhile: the wish is who ends it.
+      if (isCalledOff(notebook)) return {}
       if (fault.final || tooLong) return failStart(notebook, 'ERROR', fault.reason, fault.message)
       return { to: { state: 'STARTING', phase: notebook.phase, message }, set: retry }
     case 'DELETING':

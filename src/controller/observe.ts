@@ -1,6 +1,6 @@
 /** Looks at a notebook: its rows, and what the engine says of each container on record. */
 import { SAVE_RETRY_FOR_SECONDS, SAVE_RETRY_SECONDS } from '../domain/lifecycle.ts'
-import type { SeenContainer, View } from '../domain/next-step.ts'
+import { isCalledOff, type SeenContainer, type View } from '../domain/next-step.ts'
 import type { ContainerEngine, ContainerStatus } from '../engine/port.ts'
 import type { Notebook, Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
@@ -17,7 +17,7 @@ export type NotebookRecord = Prisma.NotebookGetPayload<{ include: typeof WITH_AL
 
 export interface Observation {
   notebook: NotebookRecord
-  /** By the engine's id; null: on record, but gone. */
+  /** By the engine's id; null: on record, but gone. Empty when a start was called off: nobody looked. */
   statuses: ReadonlyMap<string, ContainerStatus | null>
   view: View
 }
@@ -38,10 +38,7 @@ export async function observe(
     database.$queryRaw<[{ now: Date }]>`SELECT cahier_now() AS "now"`,
   ])
   if (!notebook) return null
-  assertHere(notebook, engine.nodeId)
-  const statuses = new Map(
-    await Promise.all(notebook.containers.map(async ({ id }) => [id, await engine.inspect(id)] as const)),
-  )
+  const statuses = isCalledOff(notebook) ? new Map() : await look(notebook, engine)
   return { notebook, statuses, view: viewOf(notebook, statuses, time.now) }
 }
 
@@ -49,6 +46,11 @@ export async function observe(
 export function lookAfter({ notebook, statuses }: Observation, row: Notebook, now: Date): Observation {
   const changed = { ...notebook, ...row }
   return { notebook: changed, statuses, view: viewOf(changed, statuses, now) }
+}
+
+async function look(notebook: NotebookRecord, engine: ContainerEngine): Promise<Map<string, ContainerStatus | null>> {
+  assertHere(notebook, engine.nodeId)
+  return new Map(await Promise.all(notebook.containers.map(async ({ id }) => [id, await engine.inspect(id)] as const)))
 }
 
 /** A container on another node cannot be seen from here, and must not be taken for gone because another engine is connected. */

@@ -3,7 +3,7 @@
  * again unless the step's own write says how things stand. Ends by giving the lease back with the time at which the notebook is due again, or silently when the lease is lost.
  */
 import { NotFoundError } from '../domain/errors.ts'
-import { nextStep } from '../domain/next-step.ts'
+import { isCalledOff, nextStep, type Step } from '../domain/next-step.ts'
 import { type Claim, releaseLease } from '../store/leases.ts'
 import { changeNotebook, LeaseLostError } from '../store/notebooks.ts'
 import { afterFault, faultOf } from './faults.ts'
@@ -20,6 +20,8 @@ export class Task {
   #step = new AbortController()
   /** How things stand after the last step, where it said so. */
   #known: Observation | null = null
+  /** A step that was called off and has not ended yet: the engine is slow to answer. Until then no other call is made of it. */
+  #straggler: Promise<unknown> | null = null
   /** How often the notebook had been woken at the last look. */
   #wakes: number | null = null
 
@@ -36,10 +38,11 @@ export class Task {
   /** The user may have changed their mind: a start that is not wished any more is cut off at once. */
   async reconsider(): Promise<void> {
     const step = this.#step
-    const called = await this.#parts.database.notebook.count({
-      where: { id: this.#claim.notebookId, state: 'STARTING', desired: { not: 'RUNNING' } },
+    const notebook = await this.#parts.database.notebook.findUnique({
+      where: { id: this.#claim.notebookId },
+      select: { state: true, desired: true },
     })
-    if (called > 0) step.abort()
+    if (notebook && isCalledOff(notebook)) step.abort()
   }
 
   /** Never rejects for a reason of the notebook's; a database that is gone rejects. */
@@ -67,19 +70,37 @@ export class Task {
     const signal = AbortSignal.any([this.#ended.signal, this.#step.signal])
     let name = 'observe'
     try {
-      const observation = known ?? (await this.#observe())
+      const observation = known ?? (await unlessAborted(this.#observe(), this.#step.signal))
       if (!observation) return { wakes: null, until: null }
       this.#wakes = observation.notebook.wakes
       const step = nextStep(observation.view)
+      if (this.#straggler && step.name !== 'leave') {
+        await this.#straggler
+        this.#straggler = null
+        return null
+      }
       if (step.name === 'rest') return await this.#rest(observation, step.until)
       name = step.name
-      const context = new StepContext(this.#parts, observation, this.#claim.lease, signal)
-      await perform(context, step)
-      this.#known = context.after
+      await this.#perform(observation, step, signal)
       return null
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof NotFoundError) throw error
       return signal.aborted ? null : this.#postpone(error, name)
+    }
+  }
+
+  /** One that is called off is left at once, whatever the engine does. */
+  async #perform(observation: Observation, step: Exclude<Step, { name: 'rest' }>, signal: AbortSignal): Promise<void> {
+    const { log } = this.#parts
+    const calledOff = this.#step.signal
+    const context = new StepContext(this.#parts, observation, this.#claim.lease, signal)
+    const doing = perform(context, step)
+    try {
+      await unlessAborted(doing, calledOff)
+      this.#known = context.after
+    } finally {
+      if (calledOff.aborted)
+        this.#straggler = doing.catch((error: unknown) => log.debug({ err: error, step: step.name }, 'was called off'))
     }
   }
 
@@ -109,5 +130,17 @@ export class Task {
     const isWoken = this.#wakes !== null && this.#wakes !== after.wakes
     this.#wakes = after.wakes
     return after.retryAt && !isWoken ? { wakes: after.wakes, until: after.retryAt } : null
+  }
+}
+
+/** The promise's value; rejects as soon as the signal aborts, and then whatever becomes of the promise is nobody's concern. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const giveUp = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', giveUp)
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
   }
 }

@@ -13,7 +13,7 @@ export class Watchdog implements Disposable {
     this.#clock = clock
     this.#ms = ms
     this.#reason = reason
-    this.#wait(firstMs)
+    this.#wait(Math.max(0, firstMs))
   }
 
   get signal(): AbortSignal {

@@ -2,6 +2,7 @@
  * The durable events of a notebook and the cursor that names a place in a project's sequence. A cursor is opaque to
  * clients; inside it is the stream's epoch and the number of the event.
  */
+import type { EndSource } from './billing.ts'
 import type { Phase, Reason, State } from './lifecycle.ts'
 
 export type WarningCode =
@@ -17,7 +18,16 @@ export type WarningCode =
 export type NotebookEvent =
   | { type: 'NotebookCreated' }
   | { type: 'NotebookDeleted' }
-  | { type: 'StateChanged'; from: State; to: State; phase: Phase | null; reason: Reason | null; message: string | null }
+  | {
+      type: 'StateChanged'
+      from: State
+      to: State
+      phase: Phase | null
+      reason: Reason | null
+      message: string | null
+      /** Where RUNNING was left: by which rule the end of the run is known. */
+      endSource?: EndSource
+    }
   | { type: 'PhaseChanged'; phase: Phase; message: string | null }
   | { type: 'NotebookWarned'; code: WarningCode; message: string; dueAt: string | null }
   /** The first and the last report of a sync. The ones between are not kept. */

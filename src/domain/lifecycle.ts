@@ -104,7 +104,7 @@ export const MOVER_GRACE_SECONDS = 2
 
 /** Time until the n-th retry (n ≥ 1) of a platform fault, in milliseconds: 1 s … 60 s with jitter. `random` is in [0, 1). */
 export function retryDelay(attempt: number, random: number): number {
-  const ceiling = Math.min(60_000, 1000 * 2 ** (attempt - 1))
+  const ceiling = Math.min(60_000, 1000 * 2 ** attempt)
   return Math.round(ceiling / 2 + (random * ceiling) / 2)
 }
 

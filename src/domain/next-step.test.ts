@@ -121,11 +121,14 @@ test('a container whose end is in the books is removed before anything else', ()
   expect(step).toEqual({ name: 'removeContainer', container: 'c' })
 })
 
-test('a try that failed is cleared away at once, so that a stop finds nothing to wait for', () => {
-  const failed = mover('PULL', 'ended')
-  const waiting = view({ phase: 'PULLING_DATA', desired: 'STOPPED', retryAt: later })
-  expect(nextStep({ ...waiting, containers: [{ ...failed, settled: true }] }).name).toBe('removeContainer')
-  expect(nextStep(waiting)).toMatchObject({ name: 'leave' })
+test('a try that failed is cleared away at once, and a stop waits for none of it', () => {
+  const waiting = view({
+    phase: 'PULLING_DATA',
+    retryAt: later,
+    containers: [{ ...mover('PULL', 'ended'), settled: true }],
+  })
+  expect(nextStep(waiting).name).toBe('removeContainer')
+  expect(nextStep({ ...waiting, desired: 'STOPPED' })).toMatchObject({ name: 'leave' })
 })
 
 test('a failed try waits for its time', () => {
@@ -143,4 +146,15 @@ test('a forced deletion waits until everything is saved, and does not happen whe
   expect(nextStep(view({ state: 'STOPPED', desired: 'DELETED' })).name).toBe('beginDeletion')
   expect(nextStep(view({ state: 'FAILED', desired: 'DELETED', copies: [copy('v', true, true)] })).name).toBe('rest')
   expect(nextStep(view({ state: 'DELETING', phase: 'REMOVING' })).name).toBe('forget')
+})
+
+test('a start that is called off is left before anything else, whatever is under way', () => {
+  const calledOff = view({ phase: 'ALLOCATING', desired: 'STOPPED', retryAt: later })
+  expect(nextStep({ ...calledOff, containers: [{ ...mover('PULL', 'gone'), settled: true }] }).name).toBe('leave')
+})
+
+test('who wished the end of a run, or a restart, is heard also when the container ended in the same moment', () => {
+  const ended = view({ state: 'RUNNING', containers: [container({ status: 'ended' })] })
+  expect(nextStep({ ...ended, desired: 'STOPPED' })).toMatchObject({ name: 'leave', because: 'WISH' })
+  expect(nextStep({ ...ended, restartWished: true })).toMatchObject({ name: 'leave', because: 'RESTART' })
 })

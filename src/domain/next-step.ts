@@ -72,7 +72,13 @@ export type Step =
   | { name: 'forget' }
   | { name: 'rest'; until: Date | null }
 
+/** A start that is not wished any more: it is left by what is on record alone, and waits for no engine and no retry. */
+export function isCalledOff({ state, desired }: Pick<View, 'state' | 'desired'>): boolean {
+  return state === 'STARTING' && desired !== 'RUNNING'
+}
+
 export function nextStep(view: View): Step {
+  if (isCalledOff(view)) return leave(view, 'WISH')
   const settled = view.containers.find((container) => container.settled)
   if (settled) return { name: 'removeContainer', container: settled.id }
   const step = stepOf(view)
@@ -84,7 +90,7 @@ export function nextStep(view: View): Step {
 function stepOf(view: View): Step {
   switch (view.state) {
     case 'STARTING':
-      return view.desired === 'RUNNING' ? onTheWayUp(view) : leave(view, 'WISH')
+      return onTheWayUp(view)
     case 'RUNNING':
       return whileRunning(view)
     case 'STOPPING':
@@ -127,8 +133,8 @@ function bringUpContainer(view: View): Step {
 function whileRunning(view: View): Step {
   // Also when the container has ended meanwhile: who wished the end first is its reason.
   if (view.desired !== 'RUNNING') return leave(view, 'WISH')
-  if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
   if (view.restartWished) return leave(view, 'RESTART')
+  if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
   return view.stopsAt ? towardsDeadline(view, view.stopsAt) : { name: 'rest', until: null }
 }
 

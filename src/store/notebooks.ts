@@ -4,6 +4,7 @@
  * change without an event and no event without a change.
  */
 
+import type { EndSource } from '../domain/billing.ts'
 import { NotFoundError } from '../domain/errors.ts'
 import type { NotebookEvent } from '../domain/events.ts'
 import { assertTransition, type Phase, placeOf, type Reason, type State } from '../domain/lifecycle.ts'
@@ -14,7 +15,14 @@ import { appendEvents } from './events.ts'
 /** What a change consists of. Fields that are not named stay as they are. */
 export interface Change {
   /** Where to go, checked against the table of transitions; or where it is already, to say something new about it. */
-  to?: { state: State; phase: Phase | null; reason?: Reason | null; message?: string | null }
+  to?: {
+    state: State
+    phase: Phase | null
+    reason?: Reason | null
+    message?: string | null
+    /** For the event of leaving RUNNING. */
+    endSource?: EndSource | undefined
+  }
   set?: Omit<Prisma.NotebookUncheckedUpdateInput, 'state' | 'phase' | 'phaseStartedAt'>
   /** Beside those that `to` makes by itself. */
   events?: readonly NotebookEvent[]
@@ -63,13 +71,21 @@ async function writeChange(tx: Transaction, notebook: Notebook, change: Change, 
   const data: Prisma.NotebookUncheckedUpdateInput = { ...change.set }
   const events: NotebookEvent[] = []
   if (change.to) {
-    const { state, phase, reason = null, message = null } = change.to
+    const { state, phase, reason = null, message = null, endSource } = change.to
     const [from, to] = [placeOf(notebook.state, notebook.phase), placeOf(state, phase)]
     assertTransition(from, to)
     Object.assign(data, { state, phase, reason, message })
     if (from !== to) Object.assign(data, { attempts: 0, retryAt: null, phaseStartedAt: at })
     if (state !== notebook.state)
-      events.push({ type: 'StateChanged', from: notebook.state, to: state, phase, reason, message })
+      events.push({
+        type: 'StateChanged',
+        from: notebook.state,
+        to: state,
+        phase,
+        reason,
+        message,
+        ...(endSource && { endSource }),
+      })
     else if (phase && (from !== to || message !== notebook.message))
       events.push({ type: 'PhaseChanged', phase, message })
   }

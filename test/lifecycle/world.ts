@@ -194,6 +194,11 @@ export async function world() {
       }
     },
 
+    /** The same for what is no matter of one notebook's row. */
+    async untilTrue(holds: () => Promise<boolean>): Promise<void> {
+      while (!(await holds()));
+    },
+
     /** States, phases and warnings in their order, as words; not the syncs. */
     async transitions(id: string): Promise<string[]> {
       const events = await database.event.findMany({

@@ -60,8 +60,8 @@ export class TestClock implements Clock {
 
   #arm(sleeper: Sleeper): void {
     if (sleeper.timer) clearTimeout(sleeper.timer)
-    const left = sleeper.until - this.now().getTime()
-    sleeper.timer = this.#heldAt === null ? setTimeout(sleeper.wake, left) : null
+    const left = Math.max(0, sleeper.until - this.now().getTime())
+    sleeper.timer = this.#heldAt === null || left === 0 ? setTimeout(sleeper.wake, left) : null
   }
 
   /** Time stands still from now on: it moves only when it is advanced. */

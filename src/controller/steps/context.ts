@@ -64,8 +64,9 @@ export class StepContext {
     return this.#after
   }
 
-  /** The engine, after a look whether the lease still holds. For every call that acts. Throws LeaseLostError. */
+  /** The engine, after a look whether the lease still holds. For every call that acts. Throws LeaseLostError, or what the signal says. */
   async engineUnderLease(): Promise<ContainerEngine> {
+    this.signal.throwIfAborted()
     await assertLease(this.parts.database, this.notebook.id, this.lease)
     return this.parts.engine
   }

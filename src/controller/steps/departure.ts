@@ -43,25 +43,30 @@ function wishAfterEnd(notebook: Notebook): Notebook['desired'] {
 /** Leaves STARTING or RUNNING. The transaction that leaves RUNNING closes the billing period. */
 export async function leave(context: StepContext, because: Departure, containerId: string | null): Promise<void> {
   const end = await endOf(context, containerId)
-  const logTail =
-    containerId && because === 'ENDED' ? await context.parts.engine.logTail(containerId, LOG_TAIL_LINES) : null
+  const isEnd = because === 'ENDED' || Boolean(end?.witnessed)
+  const logTail = containerId && isEnd ? await context.parts.engine.logTail(containerId, LOG_TAIL_LINES) : []
   await context.change(async (notebook, tx, at) => {
     const restarts = because === 'RESTART' || (because === 'RUN_LIMIT' && notebook.autoRestart)
     const ending = endingOf(notebook, because, end?.witnessed ?? null)
     const noEnding = { endState: null, endReason: null, endMessage: null }
-    if (notebook.state === 'RUNNING') {
-      await closePeriod(tx, notebook, end, at)
-      await ring(tx, 'cahier_routes', notebook.id)
-    }
+    const runs = notebook.state === 'RUNNING'
+    const endSource = runs ? await closePeriod(tx, notebook, end, at) : undefined
+    if (runs) await ring(tx, 'cahier_routes', notebook.id)
     return {
-      to: { state: 'STOPPING', phase: 'STOPPING_CONTAINER', reason: ending.endReason, message: ending.endMessage },
+      to: {
+        state: 'STOPPING',
+        phase: 'STOPPING_CONTAINER',
+        reason: ending.endReason,
+        message: ending.endMessage,
+        endSource,
+      },
       set: {
         ...(restarts ? noEnding : ending),
         restartWished: restarts,
         desired: restarts ? notebook.desired : wishAfterEnd(notebook),
         stopsAt: null,
         warnedAhead: null,
-        ...(because === 'ENDED' && {
+        ...(isEnd && {
           exitCode: end?.witnessed?.exitCode ?? null,
           oomKilled: end?.witnessed?.oomKilled ?? null,
           logTail: logTail as Prisma.InputJsonValue,
@@ -118,7 +123,7 @@ function wasSilent(
 function endingOf(notebook: Notebook, because: Departure, status: ContainerStatus | null): Ending {
   switch (because) {
     case 'WISH':
-      return { endState: 'STOPPED', endReason: notebook.desiredReason ?? 'USER', endMessage: sentenceOfWish(notebook) }
+      return endingByWish(notebook.desiredReason ?? 'USER', status)
     case 'RESTART':
       return { endState: 'STOPPED', endReason: 'USER', endMessage: 'Restarting as asked.' }
     case 'RUN_LIMIT':
@@ -132,8 +137,15 @@ function endingOf(notebook: Notebook, because: Departure, status: ContainerStatu
   }
 }
 
-function sentenceOfWish({ desiredReason }: Notebook): string {
-  return desiredReason === 'DISK_FULL' ? 'Stopped because it used more disk than its flavor has.' : 'Stopped as asked.'
+/** Who wished the end is who ended it, also when the container ended by itself in the same moment. */
+function endingByWish(endReason: Reason, status: ContainerStatus | null): Ending {
+  const itself = status ? `; it had just ended by itself, with exit code ${status.exitCode}` : ''
+  return { endState: 'STOPPED', endReason, endMessage: `${wishOf(endReason)}${itself}.` }
+}
+
+function wishOf(reason: Reason): string {
+  if (reason === 'DISK_FULL') return 'Stopped because it used more disk than its flavor has'
+  return reason === 'PLATFORM' ? 'Stopped by the operator, who takes the installation down' : 'Stopped as asked'
 }
 
 function endingOfContainer(status: ContainerStatus | null): Ending {

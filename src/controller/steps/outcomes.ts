@@ -5,6 +5,7 @@
  */
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
+import { isCalledOff } from '../../domain/next-step.ts'
 import type { Container, DataSync, LocalCopy, Notebook } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
@@ -106,6 +107,8 @@ async function settleCopy({ notebook }: StepContext, tx: Transaction, sync: Data
 }
 
 function afterPullRun(notebook: Notebook, failures: readonly Failure[]): Change {
+  // Called off meanwhile: the wish is who ends it.
+  if (isCalledOff(notebook)) return {}
   const final = failures.find((failure) => failure.final)
   if (final)
     return failStart(notebook, final.fault, final.fault === 'FAILED' ? 'DATA_ACCESS' : 'PLATFORM', final.message)
