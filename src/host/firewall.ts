@@ -25,6 +25,9 @@ const LEGACY_TABLES: Readonly<Record<Family, string>> = {
   ipv6: '/proc/net/ip6_tables_names',
 }
 
+/** A control plane that still runs may set the rules again while they are taken out. */
+const LOWER_ATTEMPTS = 5
+
 /** Where a change waits for others at the packet filter, in seconds. */
 const WAIT = ['--wait', '10']
 
@@ -55,12 +58,13 @@ export async function lowerFirewall(guard: Pick<Guard, 'bridge' | 'mark'>): Prom
 
 async function lower(guard: Pick<Guard, 'bridge' | 'mark'>, iptables: string): Promise<void> {
   const chains = Object.values(chainsOf(guard))
-  if (!(await succeeds(iptables, [...WAIT, '-n', '-L', chains[0] as string]))) return
-  for (const { chain, rule } of await jumpsFor(guard, iptables))
-    while (await succeeds(iptables, [...WAIT, '-D', chain, ...rule]));
-  for (const chain of chains) {
-    await demand(iptables, [...WAIT, '-F', chain])
-    await demand(iptables, [...WAIT, '-X', chain])
+  for (let attempt = 0; attempt < LOWER_ATTEMPTS; attempt++) {
+    if (!(await succeeds(iptables, [...WAIT, '-n', '-L', chains[0] as string]))) return
+    for (const { chain, rule } of await jumpsFor(guard, iptables))
+      while (await succeeds(iptables, [...WAIT, '-D', chain, ...rule]));
+    // Refused when someone set the rules again in between.
+    for (const chain of chains)
+      for (const command of ['-F', '-X']) await runProgram(iptables, [...WAIT, command, chain])
   }
 }
 
