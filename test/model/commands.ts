@@ -20,14 +20,14 @@ const CALLS: readonly EngineCall[] = [
   'list',
   'readFile',
 ]
-const JUMPS = [1, 5, 61, 601, 3600, 86_400, 604_800] as const
+const JUMPS = [1, 1, 5, 5, 61, 61, 61, 601, 3600, 86_400, 604_800] as const
 
 /** How much more often than the rarest, and what is done. */
 const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
   create: [4, (lab, n) => lab.create(n)],
   start: [5, (lab, n) => lab.start(n)],
   stop: [4, (lab, n) => lab.stop(n)],
-  restart: [3, (lab, n) => lab.restart(n)],
+  restart: [5, (lab, n) => lab.restart(n)],
   remove: [1, (lab, n) => lab.remove(n, false)],
   'remove by force': [1, (lab, n) => lab.remove(n, true)],
   retry: [2, (lab, n) => lab.retry(n)],
@@ -60,8 +60,8 @@ const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
   'calls are slow': [1, (lab, n) => lab.daemon.faults.slow(n)],
   'events are lost': [1, (lab, n) => lab.daemon.loseEvents(n)],
   'streams break': [1, (lab) => lab.daemon.breakStreams()],
-  'a store refuses': [1, (lab, n) => lab.failBucket(n, 'data')],
-  'a store does not answer': [1, (lab, n) => lab.failBucket(n, 'store')],
+  'a store refuses': [2, (lab, n) => lab.failBucket(n, 'data')],
+  'a store does not answer': [2, (lab, n) => lab.failBucket(n, 'store')],
   'a store is slow': [1, (lab, n) => lab.holdBucket(n)],
   'stores are well': [3, (lab) => lab.mendBuckets()],
   'an image is lost': [1, (lab) => lab.loseImage()],
@@ -73,7 +73,9 @@ const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
   'a control plane stops': [1, (lab, n) => lab.stopControlPlane(n)],
   'leases run out': [3, (lab) => lab.expireLeases()],
   sweep: [2, (lab) => lab.sweep()],
-  'time goes by': [6, (lab, n, m) => lab.clock.advance(JUMPS[(n * m) % JUMPS.length] ?? 1)],
+  'time goes by': [6, (lab, n) => lab.clock.advance(JUMPS[n % JUMPS.length] ?? 1)],
+  'all is well for a while': [3, (lab) => lab.heal()],
+  'one comes up': [8, (lab, n) => lab.untilUp(n)],
   'all go on': [8, (lab, n, m) => lab.breathe(n * 2 + (m % 10))],
 }
 

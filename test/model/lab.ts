@@ -141,7 +141,9 @@ export async function lab() {
     },
     /** As if their time had passed, also for those that live. */
     expireLeases: () =>
-      database.notebook.updateMany({ where: { leaseOwner: { not: null } }, data: { leaseUntil: new Date(0) } }),
+      database.$executeRaw`
+        UPDATE "Notebook" SET "leaseUntil" = to_timestamp(0)
+        WHERE "id" IN (SELECT "id" FROM "Notebook" WHERE "leaseOwner" IS NOT NULL FOR UPDATE SKIP LOCKED)`,
 
     // Faults
 
@@ -178,6 +180,16 @@ export async function lab() {
       for (let round = 0; round < rounds; round += 1) {
         await database.$queryRaw`SELECT 1`
         await setImmediate()
+      }
+    },
+
+    /** Waits for a notebook to be RUNNING, for as long as that may take when nothing is in its way. */
+    async untilUp(n: number): Promise<void> {
+      const id = pick(ids, n)
+      for (let round = 0; id && round < 15; round += 1) {
+        const { state } = await database.notebook.findUniqueOrThrow({ where: { id } })
+        if (state !== 'STARTING') return
+        await this.breathe(4)
       }
     },
 
