@@ -77,5 +77,7 @@ async function onRealParts(environment: Record<string, string>): Promise<Parts> 
   const { readConfig } = await import('../../src/config.ts')
   const { layFoundation } = await import('../../src/boot/foundation.ts')
   const { store, ...foundation } = await layFoundation(readConfig(environment), () => undefined)
+  // Once more, where it can die.
+  await trappedEngine(foundation.engine, pass).prepare()
   return { ...foundation, platformStore: store.address }
 }
