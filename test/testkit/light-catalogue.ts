@@ -62,6 +62,12 @@ export async function provideLightImage(docker: Dockerode, catalogueFile: string
   await images.provide('light', () => undefined, new AbortController().signal)
 }
 
+/** By the daemon's names: all that light notebooks need. */
+export async function lightImages(docker: Dockerode, catalogueFile: string): Promise<string[]> {
+  const images = await imagesOf(docker, catalogueFile)
+  return [images.nameOf('mover'), images.nameOf('light')]
+}
+
 async function imagesOf(docker: Dockerode, catalogueFile: string): Promise<ImageBuilder> {
   return new ImageBuilder(docker, parseCatalogue(await readFile(catalogueFile, 'utf8')), dirname(catalogueFile))
 }
