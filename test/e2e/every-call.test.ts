@@ -35,6 +35,7 @@ const CALLS_ENGINE: Readonly<Record<StepName, boolean>> = {
   settle: false,
   retrySave: false,
   beginDeletion: false,
+  warnOfRunLimit: false,
   forget: false,
 }
 
