@@ -43,11 +43,11 @@ export default defineConfig({
           name: 'kill',
           include: ['test/kill/**/*.test.ts'],
           // A machine that is busy with something else is no failure.
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 60_000,
           fileParallelism: false,
           // A test mostly waits for leases to run out.
-          maxConcurrency: 8,
+          maxConcurrency: 4,
           sequence: { groupOrder: 1 },
           globalSetup: 'test/testkit/postgres-setup.ts',
         },

@@ -31,7 +31,8 @@ test.concurrent.each(lives)(
     const over = new AbortController()
     const deaths = dieAndTakeOver(w, [...must, ...may], over.signal)
     try {
-      const id = await liveItsLife(w)
+      const life = liveItsLife(w)
+      const id = await Promise.race([life, deaths.then(() => life)])
       over.abort()
       const left = await deaths
       expect(
@@ -45,6 +46,9 @@ test.concurrent.each(lives)(
       expect([...(await w.control.volumes()).keys()], 'volumes left').toEqual([])
     } catch (error) {
       throw new Error(w.output(), { cause: error })
+    } finally {
+      over.abort()
+      await Promise.allSettled([deaths])
     }
   },
 )
@@ -55,9 +59,12 @@ async function dieAndTakeOver(w: World, traps: readonly Trap[], signal: AbortSig
   const over = new Promise<'over'>((resolve) => signal.addEventListener('abort', () => resolve('over')))
   for (;;) {
     const plane: ControlPlane = await w.plane({ traps: left })
-    if ((await Promise.race([plane.ended, over])) === 'over') return left
+    const isOver = (await Promise.race([plane.ended, over])) === 'over'
+    // What it is in the middle of, it does to the end, or dies at.
+    if (isOver) await plane.stop()
     const sprung = plane.sprung()
-    if (!sprung) throw new Error(`A control plane died by itself:\n${plane.output()}`)
     left = left.filter((trap) => trap !== sprung)
+    if (isOver) return left
+    if (!sprung) throw new Error(`A control plane died by itself:\n${plane.output()}`)
   }
 }

@@ -39,6 +39,7 @@ test.concurrent.each(['has gone on', 'has started the notebook anew'] as const)(
       throw new Error(w.output(), { cause: error })
     } finally {
       over.abort()
+      await Promise.allSettled([succession])
     }
   },
 )

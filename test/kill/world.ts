@@ -34,7 +34,7 @@ const RING_FOR_SYNCS = `
   CREATE TRIGGER ring_for_syncs AFTER UPDATE ON "DataSync" FOR EACH ROW EXECUTE FUNCTION ring_for_syncs()`
 
 /** Far longer than anything here takes. */
-const PATIENCE_MS = 180_000
+const PATIENCE_MS = 300_000
 const CAPACITY = { cpus: 64, memoryBytes: 512 * 2 ** 30, gpus: [] }
 
 const catalogue = parseCatalogue(readFileSync(new URL('../../images/catalogue.json', import.meta.url), 'utf8'))
