@@ -4,6 +4,17 @@ import { defineConfig } from 'vitest/config'
 /** Of the tests that stand beside the code, those that start programs of their own: slower, and not for every save. */
 const WITH_PROGRAMS = ['src/boot/backup.test.ts', 'src/embedded/postgres.test.ts', 'src/store/migrate.test.ts']
 
+/** On real parts too, but by hand: whole matrices, and Docker daemons that are killed. See `npm run test:kill`. */
+const BY_HAND = ['test/e2e/every-call.test.ts', 'test/e2e/daemon.test.ts']
+
+/** A real Docker daemon and a real S3 server, one file after the other. */
+const ON_REAL_PARTS = {
+  globalSetup: ['test/testkit/postgres-setup.ts', 'test/testkit/real-parts-setup.ts'],
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  fileParallelism: false,
+}
+
 export default defineConfig({
   // As in Node: graphql has to be loaded once, and Vite would take its `module` beside the `main` that libraries get.
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
@@ -54,16 +65,17 @@ export default defineConfig({
       },
       {
         extends: true,
-        // On a real Docker daemon and a real S3 server.
         test: {
+          ...ON_REAL_PARTS,
           name: 'real',
           include: ['test/{engine,data,e2e,house}/**/*.test.ts', ...WITH_PROGRAMS],
-          globalSetup: ['test/testkit/postgres-setup.ts', 'test/testkit/real-parts-setup.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
+          exclude: BY_HAND,
           sequence: { groupOrder: 2 },
         },
+      },
+      {
+        extends: true,
+        test: { ...ON_REAL_PARTS, name: 'real-kill', include: BY_HAND, sequence: { groupOrder: 3 } },
       },
     ],
   },
