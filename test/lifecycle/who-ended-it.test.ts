@@ -215,23 +215,6 @@ describe('a run is billed until its real end, and by which rule is kept in the p
     await w.until(id, isSettled)
     expect(await w.periods(id)).toMatchObject([{ endSource: 'TRANSACTION', endedAt: w.clock.now() }])
   })
-
-  test('the liveness mark is written once a minute while a control plane lives', async () => {
-    w.control()
-    const id = await w.running()
-    const mark = async () =>
-      (await w.database.container.findFirstOrThrow({ where: { notebookId: id } })).lastSeenAliveAt?.getTime() ?? 0
-    await w.clock.hold()
-    for (let minute = 0; minute < 3; minute += 1) {
-      const before = await mark()
-      await w.untilTrue(async () => {
-        await w.clock.advance(5)
-        return (await mark()) > before
-      })
-      // Time goes in steps here, and a round may take two of them.
-      expect((await mark()) - before).toBeLessThanOrEqual(70_000)
-    }
-  })
 })
 
 test('a run that is not over has no end on record', async () => {
