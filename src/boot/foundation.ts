@@ -103,9 +103,11 @@ export async function findParts(config: Config, say: (line: string) => void): Pr
 async function embeddedStore(config: Config, databaseUrl: string, say: (line: string) => void) {
   const database = openDatabase(databaseUrl)
   try {
-    const installation = await ensureInstallation(database)
-    const { docker, images } = await openEngine(config, await readCatalogue(config), installation, say)
-    return await ensureObjectStore({ docker, installation, home: config.home, images }, say)
+    // No more is read than every version's schema has.
+    const [installation] = await database.$queryRaw<{ id: string }[]>`SELECT "id" FROM "Installation"`
+    if (!installation) throw new ConfigError('The database holds no installation yet: there is nothing to back up.')
+    const { docker, images } = await openEngine(config, await readCatalogue(config), installation.id, say)
+    return await ensureObjectStore({ docker, installation: installation.id, home: config.home, images }, say)
   } finally {
     await database.$disconnect()
   }

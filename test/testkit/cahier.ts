@@ -48,6 +48,22 @@ export function cahierThatEnds(environment: Environment): Promise<{ code: number
   return untilEnded(startProcess(START, [], environment))
 }
 
+/** What "npm run backup", "restore" or "orphans" do; `typed` is what a person answers when they ask. */
+export async function cahierCommand(
+  command: 'backup' | 'restore' | 'orphans',
+  args: string[],
+  environment: Environment,
+  typed?: string,
+): Promise<{ code: number | null; output: string }> {
+  const running = startProcess(fileURLToPath(new URL(`../../src/${command}.ts`, import.meta.url)), args, environment)
+  if (typed !== undefined) {
+    await running.printed('Type ')
+    running.type(`${typed}\n`)
+  }
+  await running.closed
+  return untilEnded(running)
+}
+
 /** What "npm run down" does. */
 export function cahierDown(environment: Environment): Promise<{ code: number | null; output: string }> {
   return untilEnded(startProcess(DOWN, [], environment))

@@ -15,6 +15,8 @@ export interface Running {
   output(): string
   /** Resolves once it has printed that text; rejects with its output when it ends before. */
   printed(text: string): Promise<void>
+  /** What a person types. */
+  type(text: string): void
   /** Answers the exit code, when it ends. */
   signal(name: NodeJS.Signals): Promise<number | null>
 }
@@ -45,6 +47,9 @@ export function startProcess(script: string, args: string[] = [], environment: E
     closed: once(child, 'close'),
     output: output.text,
     printed: (text) => Promise.race([output.contains(text), isOver(text)]),
+    type(text) {
+      child.stdin.write(text)
+    },
     async signal(name) {
       child.kill(name)
       return ended
