@@ -182,16 +182,16 @@ describe('statements', () => {
         await statements(async () => expect((await w.as(owner)(WIDE, { id: projectId, first })).errors).toEqual([])),
       )
     expect(counts[0]).toBe(counts[1])
-    // The token; project, notebooks, labels, copies, volumes and data stores; one for each of eight computed fields; and the
-    // nodes, in whose queues the places are.
-    expect(counts[1]).toBe(16)
+    // The token; the project; the notebooks with labels, copies, volumes and data stores joined; one for each of eight computed
+    // fields; and the nodes, in whose queues the places are.
+    expect(counts[1]).toBe(12)
   })
 
-  test('of four levels of things are four, and one for the token', async () => {
+  test('of four levels of things are two, and one for the token: relations are joined', async () => {
     const query = `query ($id: ID!) { project(id: $id) { notebooks { edges { node {
       name volumes { mountPath source { ... on BucketSource { dataStore { name } } } } } } } } }`
     const count = await statements(async () => expect((await w.as(owner)(query, { id: projectId })).errors).toEqual([]))
-    expect(count).toBe(5)
+    expect(count).toBe(3)
   })
 })
 
