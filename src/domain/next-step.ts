@@ -77,6 +77,11 @@ export function isCalledOff({ state, desired }: Pick<View, 'state' | 'desired'>)
   return state === 'STARTING' && desired !== 'RUNNING'
 }
 
+/** A start that is under way and still wished. What a step of it brings after that says nothing about the notebook any more. */
+export function isWantedUp({ state, desired }: Pick<View, 'state' | 'desired'>): boolean {
+  return state === 'STARTING' && desired === 'RUNNING'
+}
+
 export function nextStep(view: View): Step {
   if (isCalledOff(view)) return leave(view, 'WISH')
   const settled = view.containers.find((container) => container.settled)

@@ -199,3 +199,20 @@ describe('stop is accepted in STOPPING, too, and changes nothing there', () => {
     await w.expectNothingLeft()
   })
 })
+
+test('the outcome of a pull that comes after its start was called off takes nothing back', async () => {
+  w.control()
+  const hold = w.daemon.faults.hold('readFile')
+  const { id } = await w.notebook(['RW'])
+  await hold.reached
+  await w.wish(id, stop)
+  await w.until(id, ({ state }) => state === 'STOPPING')
+  hold.release()
+  expect(await w.until(id, isSettled)).toMatchObject({ state: 'STOPPED', reason: 'USER' })
+  const transitions = await w.transitions(id)
+  expect(transitions.slice(transitions.indexOf('STOPPING/STOPPING_CONTAINER'))).toEqual([
+    'STOPPING/STOPPING_CONTAINER',
+    'STOPPED',
+  ])
+  await w.expectNothingLeft()
+})

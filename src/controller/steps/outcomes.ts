@@ -5,7 +5,7 @@
  */
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
-import { isCalledOff } from '../../domain/next-step.ts'
+import { isWantedUp } from '../../domain/next-step.ts'
 import type { Container, DataSync, LocalCopy, Notebook } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
@@ -27,7 +27,7 @@ interface Failure {
 
 /** Everything is pulled: on to compute. */
 export async function afterPull(context: StepContext): Promise<void> {
-  await context.advance(() => ({ to: { state: 'STARTING', phase: 'ALLOCATING' } }))
+  await context.advance((notebook) => (isWantedUp(notebook) ? { to: { state: 'STARTING', phase: 'ALLOCATING' } } : {}))
 }
 
 /** Answers a sentence when the run has to be taken again, else null. */
@@ -107,8 +107,8 @@ async function settleCopy({ notebook }: StepContext, tx: Transaction, sync: Data
 }
 
 function afterPullRun(notebook: Notebook, failures: readonly Failure[]): Change {
-  // Called off meanwhile: the wish is who ends it.
-  if (isCalledOff(notebook)) return {}
+  // Called off meanwhile, and perhaps on its way down already: the wish is who ends it.
+  if (!isWantedUp(notebook)) return {}
   const final = failures.find((failure) => failure.final)
   if (final)
     return failStart(notebook, final.fault, final.fault === 'FAILED' ? 'DATA_ACCESS' : 'PLATFORM', final.message)
