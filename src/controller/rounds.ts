@@ -12,12 +12,17 @@ import { sweep } from './sweep.ts'
 
 const LISTEN_AGAIN_MS = 1000
 
-/** Sweeps and tends the node at once, and then every `sweepSeconds`, until the signal aborts. */
+/**
+ * Sweeps and tends the node at once, and then every `sweepSeconds`, until the signal aborts. Counted from beginning to
+ * beginning: a round that takes its time makes no liveness mark late.
+ */
 export async function goRounds(parts: ControllerParts, signal: AbortSignal): Promise<void> {
+  const { clock, sweepSeconds } = parts
   while (!signal.aborted) {
+    const next = clock.now().getTime() + sweepSeconds * 1000
     await trySweep(parts)
     await tendNode(parts).catch((error: unknown) => logFault(parts, error, 'the node could not be looked at'))
-    await parts.clock.sleep(parts.sweepSeconds * 1000, signal)
+    await clock.sleep(Math.max(0, next - clock.now().getTime()), signal)
   }
 }
 
