@@ -2,6 +2,7 @@
  * Carries the files of a volume that nobody knows into the bucket of workspaces, below a prefix of their own. A mover of its own
  * does it, with the volume read-only, so nothing is changed or removed; done means verified in the bucket, as with every push.
  */
+import { workspaceTarget } from '../data/plan.ts'
 import { parseProgress, parseResult } from '../data/progress.ts'
 import type { VolumeStatus } from '../engine/port.ts'
 import {
@@ -13,8 +14,7 @@ import {
   type TargetResult,
 } from '../mover/protocol.ts'
 import type { ControllerParts } from './parts.ts'
-import { NOTEBOOK_USER } from './steps/containers.ts'
-import { MOVER_MEMORY_BYTES } from './steps/movers.ts'
+import { moverSpec } from './steps/containers.ts'
 
 export type RescueParts = Pick<
   ControllerParts,
@@ -58,52 +58,21 @@ function createMover(parts: RescueParts, { name, notebook }: VolumeStatus, side:
   const { engine, installation, clock } = parts
   return engine.create({
     identity: { installation, notebook, generation: Math.floor(clock.now().getTime() / 1000), role: 'rescue' },
-    image: 'mover',
-    command: null,
-    env: {},
-    user: NOTEBOOK_USER,
-    cpus: 1,
-    memoryBytes: MOVER_MEMORY_BYTES,
-    shmBytes: null,
-    network: 'data',
-    mounts: [
+    ...moverSpec([
       { volume: name, path: MOVER_PATHS.workspace, readOnly: true },
       { volume: side, path: MOVER_PATHS.side, readOnly: false },
-    ],
-    port: null,
-    stdin: true,
-    readOnlyRoot: true,
+    ]),
   })
 }
 
 /** As a workspace: symbolic links and empty folders are carried too. */
 function planOf(parts: RescueParts, { notebook }: VolumeStatus, prefix: string, operation: string): Plan {
-  const { endpoint, region, accessKey, secretKey } = parts.platformStore
   return {
     protocol: PROTOCOL,
     operation,
     direction: 'push',
     notebook,
-    targets: [
-      {
-        id: 'workspace',
-        kind: 'workspace',
-        permission: 'RWD',
-        dataDir: MOVER_PATHS.workspace,
-        sideDir: `${MOVER_PATHS.side}/workspace`,
-        source: {
-          type: 'bucket',
-          endpoint,
-          region,
-          accessKeyId: accessKey,
-          secretAccessKey: secretKey,
-          pathStyle: true,
-          bucket: parts.workspaceBucket,
-          prefix,
-        },
-        reserved: [],
-      },
-    ],
+    targets: [workspaceTarget(parts, prefix, [])],
     allowedPrivateAddresses: [...parts.allowedPrivateAddresses],
     confirmDeletions: false,
   }

@@ -28,14 +28,24 @@ export function planMover(
     notebook: notebook.id,
     targets: syncs.map(({ volumeId }) => {
       const volume = notebook.volumes.find(({ id }) => id === volumeId)
-      return volume ? volumeTarget(parts, volume) : workspaceTarget(parts, notebook)
+      return volume ? volumeTarget(parts, volume) : targetOfWorkspace(parts, notebook)
     }),
     allowedPrivateAddresses: [...parts.allowedPrivateAddresses],
     confirmDeletions: false,
   }
 }
 
-function workspaceTarget(parts: PlanParts, notebook: { id: string; volumes: readonly VolumeWithStore[] }): Target {
+function targetOfWorkspace(parts: PlanParts, notebook: { id: string; volumes: readonly VolumeWithStore[] }): Target {
+  const inWorkspace = notebook.volumes.map(({ mountPath }) => mountPath).filter(isInWorkspace)
+  return workspaceTarget(parts, `${notebook.id}/`, inWorkspace.map(relativeToWorkspace))
+}
+
+/** The files of a workspace, in the platform's store below `prefix`, but for the `reserved` folders, where volumes are mounted. */
+export function workspaceTarget(
+  parts: Pick<PlanParts, 'platformStore' | 'workspaceBucket'>,
+  prefix: string,
+  reserved: string[],
+): Target {
   const { endpoint, region, accessKey, secretKey } = parts.platformStore
   return {
     id: 'workspace',
@@ -51,12 +61,9 @@ function workspaceTarget(parts: PlanParts, notebook: { id: string; volumes: read
       secretAccessKey: secretKey,
       pathStyle: true,
       bucket: parts.workspaceBucket,
-      prefix: `${notebook.id}/`,
+      prefix,
     },
-    reserved: notebook.volumes
-      .map(({ mountPath }) => mountPath)
-      .filter(isInWorkspace)
-      .map(relativeToWorkspace),
+    reserved,
   }
 }
 

@@ -2,7 +2,13 @@
  * The engine protocol: a container is made inert, put on record under the lease, and only then started by its id. Here is
  * its making and its removal, for notebooks and movers alike.
  */
-import { type ContainerEngine, type ContainerSpec, type Identity, NameTakenError } from '../../engine/port.ts'
+import {
+  type ContainerEngine,
+  type ContainerSpec,
+  type Identity,
+  NameTakenError,
+  type VolumeMount,
+} from '../../engine/port.ts'
 import type { Container } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
@@ -10,6 +16,26 @@ import type { StepContext } from './context.ts'
 
 /** Whom the files in a notebook belong to, and as whom notebooks and movers run. */
 export const NOTEBOOK_USER = '42420:42420'
+
+const MOVER_MEMORY_BYTES = 512 * 2 ** 20
+
+/** What every mover is made from; its plan comes on stdin. */
+export function moverSpec(mounts: VolumeMount[]): Omit<ContainerSpec, 'identity'> {
+  return {
+    image: 'mover',
+    command: null,
+    env: {},
+    user: NOTEBOOK_USER,
+    cpus: 1,
+    memoryBytes: MOVER_MEMORY_BYTES,
+    shmBytes: null,
+    network: 'data',
+    mounts,
+    port: null,
+    stdin: true,
+    readOnlyRoot: true,
+  }
+}
 
 /**
  * Makes a container of the next generation and puts it on record. `record` adds what else belongs into that transaction.

@@ -11,12 +11,10 @@ import type { VolumeMount } from '../../engine/port.ts'
 import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
 import { Watchdog } from '../watchdog.ts'
-import { createContainer, NOTEBOOK_USER } from './containers.ts'
+import { createContainer, moverSpec } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
-
-export const MOVER_MEMORY_BYTES = 512 * 2 ** 20
 
 const SAVING_FIRST = 'Saving what an earlier run could not save.'
 
@@ -25,40 +23,22 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
   const targets = context.notebook.localCopies.filter((copy) => isTarget(copy, purpose))
   if (purpose === 'PULL' && (targets.length === 0 || (await isNew(context)))) return afterPull(context)
   if (purpose !== 'PULL' && (await giveUpLostCopies(context, targets))) return
-  await createContainer(
-    context,
-    purpose,
-    {
-      image: 'mover',
-      command: null,
-      env: {},
-      user: NOTEBOOK_USER,
-      cpus: 1,
-      memoryBytes: MOVER_MEMORY_BYTES,
-      shmBytes: null,
-      network: 'data',
-      mounts: mountsOf(context, targets, purpose),
-      port: null,
-      stdin: true,
-      readOnlyRoot: true,
-    },
-    async ({ operation }, tx) => {
-      await tx.dataSync.createMany({
-        data: targets.map(({ target }) => ({
-          notebookId: context.notebook.id,
-          volumeId: target === 'workspace' ? null : target,
-          direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
-          operation,
-        })),
-      })
-      const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
-      return {
-        ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
-        // From here on something of the workspace may lie in its bucket.
-        ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
-      }
-    },
-  )
+  await createContainer(context, purpose, moverSpec(mountsOf(context, targets, purpose)), async ({ operation }, tx) => {
+    await tx.dataSync.createMany({
+      data: targets.map(({ target }) => ({
+        notebookId: context.notebook.id,
+        volumeId: target === 'workspace' ? null : target,
+        direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
+        operation,
+      })),
+    })
+    const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
+    return {
+      ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
+      // From here on something of the workspace may lie in its bucket.
+      ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
+    }
+  })
 }
 
 /**
