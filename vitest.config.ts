@@ -22,6 +22,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Tests keep no state in modules, so files can share a process.
     isolate: false,
+    // One group after the other: those that run one file at a time cannot share a group with those that do not.
     projects: [
       {
         extends: true,
@@ -59,7 +60,7 @@ export default defineConfig({
           fileParallelism: false,
           // A test mostly waits for leases to run out.
           maxConcurrency: 4,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           globalSetup: 'test/testkit/postgres-setup.ts',
         },
       },
@@ -70,12 +71,12 @@ export default defineConfig({
           name: 'real',
           include: ['test/{engine,data,e2e,house}/**/*.test.ts', ...WITH_PROGRAMS],
           exclude: BY_HAND,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
         extends: true,
-        test: { ...ON_REAL_PARTS, name: 'real-kill', include: BY_HAND, sequence: { groupOrder: 3 } },
+        test: { ...ON_REAL_PARTS, name: 'real-kill', include: BY_HAND, sequence: { groupOrder: 4 } },
       },
     ],
   },
