@@ -92,6 +92,7 @@ async function seed(database: Database) {
   })
   const price = { flavor: 'c', units: 1, pricePerHourMicros: 30_000n, currency: 'EUR', nodeId: node.id, generation: 1 }
   await database.billingPeriod.create({ data: { projectId: project.id, notebookId, startedAt: new Date(), ...price } })
+  await database.diskUsage.create({ data: { notebookId, nodeId: 'node', usedBytes: 1n, measuredAt: new Date() } })
   await database.idempotencyKey.create({
     data: { userId: user.id, mutation: 'm', key: 'k', inputHash: new Uint8Array([1]), resultId: notebookId },
   })
