@@ -59,6 +59,7 @@ export interface ContainerStatus {
   identity: Identity
   /** `created` is inert: it never ran. */
   state: 'created' | 'running' | 'exited'
+  /** Null unless it exited; and of one that somebody is just removing, whatever code that leaves behind. */
   exitCode: number | null
   oomKilled: boolean
   startedAt: Date | null

@@ -36,6 +36,16 @@ describe('however a run ends, its data is saved, and who ended it is on record',
     await w.expectNothingLeft()
   })
 
+  test('a container that is seen while it is being removed from outside is lost, not ended by itself, and billed to its end', async () => {
+    w.control()
+    const id = await w.running()
+    const container = await w.containerOf(id)
+    w.daemon.end(container, { code: null, oomKilled: false })
+    expect(await w.until(id, isSettled)).toMatchObject({ state: 'FAILED', reason: 'CONTAINER_LOST', exitCode: null })
+    expect(await w.periods(id)).toMatchObject([{ endSource: 'ENGINE', minutes: 1 }])
+    await w.expectNothingLeft()
+  })
+
   test('a crash of the engine is not billed, nor taken for the fault of the notebook', async () => {
     w.control()
     const id = await w.running()

@@ -77,7 +77,7 @@ export async function leave(context: StepContext, because: Departure, containerI
 }
 
 interface RunEnd {
-  /** How it ended, as the engine saw it; null: the container is gone, or ended because its engine did. */
+  /** How it ended, as the engine saw it; null: the container is gone or going, or ended because its engine did. */
   witnessed: ContainerStatus | null
   /** When it ended, if the engine's word on that is worth something. */
   finishedAt: Date | null
@@ -95,7 +95,8 @@ async function endOf(
   const withEngine = endedWithEngine(status, await parts.engine.bootedAt())
   const inCrash =
     status.exitCode === ENGINE_CRASH_CODE && (withEngine || wasSilent(notebook, status, parts.sweepSeconds))
-  return { witnessed: withEngine || inCrash ? null : status, finishedAt: inCrash ? null : status.finishedAt }
+  const isLost = status.exitCode === null || withEngine || inCrash
+  return { witnessed: isLost ? null : status, finishedAt: inCrash ? null : status.finishedAt }
 }
 
 /** An engine that goes down ends its containers, or does so when it is up again; and a host takes minutes to come up. In ms. */

@@ -53,6 +53,16 @@ test('a running container has an address, and neither exit code nor end', () => 
   expect(status?.address).toEqual({ host: '127.0.0.1', port: 32768 })
 })
 
+test('a container that is being removed has a time of its end, and no exit code: it did not end by itself', () => {
+  const end = { ExitCode: 137, StartedAt: '2026-03-01T10:00:01Z', FinishedAt: '2026-03-01T10:00:02Z' }
+  for (const Status of ['removing', 'dead'])
+    expect(statusFromInspect(inspected({ Status, ...end }))).toMatchObject({
+      state: 'exited',
+      exitCode: null,
+      finishedAt: new Date('2026-03-01T10:00:02Z'),
+    })
+})
+
 test('a container whose start failed is still inert', () => {
   const info = inspected({ Status: 'created', ExitCode: 127, StartedAt: NEVER, FinishedAt: '2026-03-01T10:00:02Z' })
   expect(statusFromInspect(info)).toMatchObject({ state: 'created', exitCode: null, startedAt: null, finishedAt: null })

@@ -16,7 +16,7 @@ export function statusFromInspect(info: Dockerode.ContainerInspectInfo): Contain
     id: info.Id,
     identity,
     state,
-    exitCode: state === 'exited' ? info.State.ExitCode : null,
+    exitCode: state === 'exited' && !isBeingRemoved(info.State.Status) ? info.State.ExitCode : null,
     oomKilled: info.State.OOMKilled,
     // A start that failed leaves dates in a container that never ran.
     startedAt: state === 'created' ? null : dateFrom(info.State.StartedAt),
@@ -49,6 +49,11 @@ export function statusFromList(info: Dockerode.ContainerInfo): ContainerStatus |
 function stateFrom(status: string): ContainerStatus['state'] {
   if (status === 'created') return 'created'
   return status === 'running' || status === 'paused' || status === 'restarting' ? 'running' : 'exited'
+}
+
+/** `docker rm -f` kills first: for a moment there is an ended container, whose exit code is the removal's and not its own. */
+function isBeingRemoved(status: string): boolean {
+  return status === 'removing' || status === 'dead'
 }
 
 function addressFromBindings(bindings: Record<string, { HostPort: string }[] | null>): ContainerStatus['address'] {

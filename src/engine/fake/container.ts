@@ -7,7 +7,8 @@ import { ContainerFiles, type FakeVolume } from './files.ts'
 import { closeOnAbort, Inbox } from './inbox.ts'
 
 export interface Exit {
-  code: number
+  /** Null: somebody is removing it. */
+  code: number | null
   oomKilled: boolean
 }
 
