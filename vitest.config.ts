@@ -7,6 +7,13 @@ const WITH_PROGRAMS = ['src/boot/backup.test.ts', 'src/embedded/postgres.test.ts
 /** On real parts too, but by hand: whole matrices, and Docker daemons that are killed. See `npm run test:kill`. */
 const BY_HAND = ['test/e2e/every-call.test.ts', 'test/e2e/daemon.test.ts']
 
+/** Needs Postgres only, and brings its own. A machine that is busy with something else is no failure. */
+const ON_POSTGRES = {
+  globalSetup: 'test/testkit/postgres-setup.ts',
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+}
+
 /** A real Docker daemon and a real S3 server, one file after the other. */
 const ON_REAL_PARTS = {
   globalSetup: ['test/testkit/postgres-setup.ts', 'test/testkit/real-parts-setup.ts'],
@@ -26,16 +33,23 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // Needs Postgres only, and brings its own.
+        // What stands beside the code: quick enough for every save.
         test: {
+          ...ON_POSTGRES,
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/{api,lifecycle}/**/*.test.ts'],
+          include: ['src/**/*.test.ts'],
           exclude: WITH_PROGRAMS,
-          // A machine that is busy with something else is no failure.
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
           sequence: { groupOrder: 0 },
-          globalSetup: 'test/testkit/postgres-setup.ts',
+        },
+      },
+      {
+        extends: true,
+        // The rules of the lifecycle and of the API: the whole control plane, on the fake engine.
+        test: {
+          ...ON_POSTGRES,
+          name: 'rules',
+          include: ['test/{api,lifecycle}/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -44,7 +58,7 @@ export default defineConfig({
         test: {
           name: 'model',
           include: ['test/model/**/*.test.ts'],
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           globalSetup: 'test/testkit/postgres-setup.ts',
         },
       },
@@ -60,7 +74,7 @@ export default defineConfig({
           fileParallelism: false,
           // A test mostly waits for leases to run out.
           maxConcurrency: 4,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           globalSetup: 'test/testkit/postgres-setup.ts',
         },
       },
@@ -71,12 +85,12 @@ export default defineConfig({
           name: 'real',
           include: ['test/{engine,data,e2e,house}/**/*.test.ts', ...WITH_PROGRAMS],
           exclude: BY_HAND,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
       {
         extends: true,
-        test: { ...ON_REAL_PARTS, name: 'real-kill', include: BY_HAND, sequence: { groupOrder: 4 } },
+        test: { ...ON_REAL_PARTS, name: 'real-kill', include: BY_HAND, sequence: { groupOrder: 5 } },
       },
     ],
   },
