@@ -1,8 +1,9 @@
 /**
  * The port behind which containers run: one engine is one node. Docker's details stay below it.
  *
- * Calls may fail with EngineUnavailableError (try again, nothing is known), ImageError or ContainerGoneError; every
- * other error is a bug. All calls are idempotent but `create`, which answers NameTakenError when the name is in use.
+ * Calls may fail with EngineUnavailableError (try again, nothing is known), ImageError, ContainerGoneError or
+ * VolumeInUseError; every other error is a bug. All calls are idempotent but `create`, which answers NameTakenError when the
+ * name is in use.
  */
 
 /** What everything made in an engine is labelled with. A generation is one try at one container. */
@@ -136,7 +137,7 @@ export interface ContainerEngine {
   /** A file of a container that runs or ended (mounted volumes included); null when there is none. */
   readFile(id: string, path: string): Promise<Buffer | null>
 
-  /** Gone is fine. One that a container mounts, inert and ended ones too, is refused with an Error. */
+  /** Gone is fine. Throws VolumeInUseError for one that a container mounts, be it an inert or ended one. */
   removeVolume(name: string): Promise<void>
   volumeIsThere(name: string): Promise<boolean>
   /** Everything of this installation's notebooks. */
@@ -197,6 +198,11 @@ export class ContainerGoneError extends Error {
 /** A container of that name is there already. */
 export class NameTakenError extends Error {
   override readonly name = 'NameTakenError'
+}
+
+/** A container mounts the volume, or is just being removed. */
+export class VolumeInUseError extends Error {
+  override readonly name = 'VolumeInUseError'
 }
 
 /** The image cannot be had: not in the catalogue, its build or pull failed. The message says why. */

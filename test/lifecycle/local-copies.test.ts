@@ -1,4 +1,5 @@
 /** Local copies have volumes of their own, which no other time's control plane knows or removes. */
+import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isRunning, isSettled, stop, type World, world } from './world.ts'
 
@@ -45,5 +46,30 @@ describe('local copies', () => {
     late.resolve()
     await Promise.all(removals)
     expect([...w.daemon.volumes.keys()]).toEqual(names)
+  })
+
+  test('what a container mounts that nobody put on record is removed at once, and the container with it', async () => {
+    w.control()
+    const id = await w.running(['RW'])
+    await w.clock.hold()
+    const spec = w.daemon.find(await w.containerOf(id))?.spec
+    if (!spec) throw new Error('There is no container')
+    w.daemon.create({ ...spec, identity: { ...spec.identity, generation: spec.identity.generation + 1 } })
+    await w.wish(id, stop)
+    expect(await w.until(id, isSettled)).toMatchObject({ state: 'STOPPED', attempts: 0 })
+    await w.expectNothingLeft()
+  })
+
+  test('what a container outside has is tried again, and the message says so', async () => {
+    w.control()
+    const id = await w.running(['RW'])
+    const spec = w.daemon.find(await w.containerOf(id))?.spec
+    if (!spec) throw new Error('There is no container')
+    const outside = w.daemon.create({ ...spec, identity: { ...spec.identity, installation: randomUUID() } })
+    await w.wish(id, stop)
+    await w.until(id, ({ message }) => message === 'A local copy is in use by another container. Trying again (1).')
+    w.daemon.remove(outside)
+    await w.until(id, isSettled)
+    await w.expectNothingLeft()
   })
 })

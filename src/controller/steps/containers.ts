@@ -101,6 +101,20 @@ async function createUnlessTaken(context: StepContext, spec: ContainerSpec): Pro
 }
 
 /**
+ * Removes what a predecessor made for the notebook and did not record. As above it is looked up before the lease is: nobody
+ * has it on record then, or ever will.
+ */
+export async function removeUnrecorded(context: StepContext): Promise<void> {
+  const { notebook, parts } = context
+  const recorded = new Set(notebook.containers.map(({ id }) => id))
+  const listed = await parts.engine.list()
+  const unrecorded = listed.filter(
+    ({ id, identity, state }) => identity.notebook === notebook.id && state === 'created' && !recorded.has(id),
+  )
+  for (const { id } of unrecorded) await (await context.engineUnderLease()).remove(id, { force: false })
+}
+
+/**
  * Takes a container whose end is in the books out of the engine, then off the record. By force: should a controller that
  * lost its lease have started it since, that one must not go on.
  */

@@ -1,5 +1,7 @@
 /** The end of the way down: what is safe in the bucket is removed here, and the notebook settles, or is forgotten. */
-import type { StepContext } from './context.ts'
+import { VolumeInUseError } from '../../engine/port.ts'
+import { removeUnrecorded } from './containers.ts'
+import { PassingFaultError, type StepContext } from './context.ts'
 
 /** On to the volumes: the workspace is safe, or cannot be saved now. */
 export async function pushVolumes(context: StepContext): Promise<void> {
@@ -15,13 +17,30 @@ export async function removeLocalCopies(context: StepContext): Promise<void> {
   const here = safe.filter(({ nodeId }) => nodeId === parts.engine.nodeId).map(({ engineVolume }) => engineVolume)
   const isLast = safe.length === notebook.localCopies.length
   if (isLast && notebook.sideVolume) here.push(notebook.sideVolume)
-  for (const volume of here) await (await context.engineUnderLease()).removeVolume(volume)
+  for (const volume of here)
+    if (!(await removeVolume(context, volume))) {
+      // An inert container that nobody put on record mounts what it was made for.
+      await removeUnrecorded(context)
+      if (!(await removeVolume(context, volume)))
+        throw new PassingFaultError('A local copy is in use by another container.')
+    }
   await context.change(async (_, tx) => {
     await tx.localCopy.deleteMany({
       where: { notebookId: notebook.id, target: { in: safe.map(({ target }) => target) }, written: false },
     })
     return isLast ? { set: { sideVolume: null } } : {}
   })
+}
+
+/** False when a container has it. */
+async function removeVolume(context: StepContext, name: string): Promise<boolean> {
+  try {
+    await (await context.engineUnderLease()).removeVolume(name)
+    return true
+  } catch (error) {
+    if (error instanceof VolumeInUseError) return false
+    throw error
+  }
 }
 
 /** STOPPED, or as the run ended; FAILED or ERROR when something could not be saved, which then also is not deleted. */

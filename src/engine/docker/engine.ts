@@ -14,6 +14,7 @@ import {
   type ImageProgress,
   NameTakenError,
   type NodeCapacity,
+  VolumeInUseError,
   type VolumeStatus,
 } from '../port.ts'
 import { call, LIMIT, statusOf, unless } from './call.ts'
@@ -152,6 +153,17 @@ export function createDockerEngine({
     })
   }
 
+  async function removeVolume(name: string): Promise<void> {
+    try {
+      await call(`remove the volume ${name}`, LIMIT.WRITE, (abortSignal) =>
+        unless(GONE, docker.getVolume(name).remove({ abortSignal }), undefined),
+      )
+    } catch (error) {
+      if (statusOf(error) !== CONFLICT) throw error
+      throw new VolumeInUseError(`The volume ${name} is in use.`, { cause: error })
+    }
+  }
+
   return {
     nodeId,
     capacity,
@@ -175,10 +187,7 @@ export function createDockerEngine({
     lines: (id, signal) => stdoutLines(docker.getContainer(id), signal),
     logTail: (id, lines) => lastLines(docker.getContainer(id), lines),
     readFile: (id, path) => readFile(docker.getContainer(id), path),
-    removeVolume: (name) =>
-      call(`remove the volume ${name}`, LIMIT.WRITE, (abortSignal) =>
-        unless(GONE, docker.getVolume(name).remove({ abortSignal }), undefined),
-      ),
+    removeVolume,
     volumeIsThere: (name) =>
       call(`look at the volume ${name}`, LIMIT.READ, async (abortSignal) => {
         const volume = await unless(GONE, docker.getVolume(name).inspect({ abortSignal }), null)

@@ -12,6 +12,7 @@ import {
   type MeasuredSize,
   NameTakenError,
   type NodeCapacity,
+  VolumeInUseError,
   type VolumeStatus,
 } from '../port.ts'
 import { carrier, type Origin } from './carrier.ts'
@@ -138,11 +139,12 @@ export class FakeDaemon {
     return measured.map(({ name, bytes }) => ({ name, bytes: this.sizes.get(name) ?? bytes }))
   }
 
+  /** Throws VolumeInUseError. */
   removeVolume(name: string): void {
     const isMounted = [...this.#containers.values()].some(({ spec }) =>
       spec.mounts.some(({ volume }) => volume === name),
     )
-    if (isMounted) throw new Error(`The volume ${name} is mounted in a container.`)
+    if (isMounted) throw new VolumeInUseError(`The volume ${name} is in use.`)
     if (!this.volumes.has(name)) return
     this.history.push({ what: 'volumeRemoved', at: this.#now(), volume: name, unsaved: this.unsavedIn(name) })
     this.volumes.delete(name)

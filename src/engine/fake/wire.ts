@@ -4,7 +4,7 @@
  * the last of which says how they ended: one that breaks off without it was cut by the death of the other side.
  */
 import { deserialize, serialize } from 'node:v8'
-import { ContainerGoneError, EngineUnavailableError, ImageError, NameTakenError } from '../port.ts'
+import { ContainerGoneError, EngineUnavailableError, ImageError, NameTakenError, VolumeInUseError } from '../port.ts'
 
 /** What a call came to. */
 export type Outcome = { value: unknown } | { error: CarriedError }
@@ -21,6 +21,7 @@ const CLASSES: Readonly<Record<string, new (message: string) => Error>> = {
   ContainerGoneError,
   NameTakenError,
   ImageError,
+  VolumeInUseError,
 }
 
 export function pack(value: unknown): Buffer {

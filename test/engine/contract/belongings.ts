@@ -1,6 +1,7 @@
 /** The contract's rules on what belongs to containers and to installations: volumes, files, addresses, the list. */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { VolumeInUseError } from '../../../src/engine/port.ts'
 import { type Bench, VOLUME_PATH } from './bench.ts'
 
 export function testBelongings(bench: Bench): void {
@@ -22,7 +23,7 @@ export function testBelongings(bench: Bench): void {
       bench.specOf('ends', { mounts: [{ volume, path: VOLUME_PATH, readOnly: false }] }),
     )
     expect(await bench.engine.volumeIsThere(volume)).toBe(true)
-    await expect(bench.engine.removeVolume(volume)).rejects.toThrow()
+    await expect(bench.engine.removeVolume(volume)).rejects.toThrow(VolumeInUseError)
     await bench.engine.remove(id, { force: false })
     await bench.engine.removeVolume(volume)
     await bench.engine.removeVolume(volume)
