@@ -1,4 +1,5 @@
 /** The end of the way down: what is safe in the bucket is removed here, and the notebook settles, or is forgotten. */
+import { isSettled } from '../../domain/lifecycle.ts'
 import { VolumeInUseError } from '../../engine/port.ts'
 import { removeUnrecorded } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
@@ -77,16 +78,20 @@ function settledState(endState: string | null): 'STOPPED' | 'FAILED' | 'ERROR' {
   return endState === 'FAILED' || endState === 'ERROR' ? endState : 'STOPPED'
 }
 
-/** A save that failed is tried again by itself. */
+/** A save that failed is tried again by itself, unless a wish has left the settled state since the look. */
 export async function retrySave(context: StepContext): Promise<void> {
   await context.change(async (notebook, tx) => {
+    if (!isSettled(notebook.state)) return {}
     await tx.localCopy.updateMany({ where: { notebookId: notebook.id }, data: { saveError: null, saveFault: null } })
     return { to: { state: 'STOPPING', phase: 'SAVING_WORKSPACE', message: 'Trying again to save.' } }
   })
 }
 
+/** Unless a wish has left the settled state since the look: who starts a notebook that was to be deleted keeps it. */
 export async function beginDeletion(context: StepContext): Promise<void> {
-  await context.change(() => ({ to: { state: 'DELETING', phase: 'REMOVING', reason: 'USER' } }))
+  await context.change(({ state }) =>
+    isSettled(state) ? { to: { state: 'DELETING', phase: 'REMOVING', reason: 'USER' } } : {},
+  )
 }
 
 /** Gone from every list; the row stays for the bill and for cursors. The last event of its stream. */
