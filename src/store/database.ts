@@ -5,12 +5,21 @@ import { type Prisma, PrismaClient } from '../generated/prisma/client.ts'
 export type Database = PrismaClient
 export type Transaction = Prisma.TransactionClient
 
+/** A burst of writers waits for its turn, at first for a connection and then for rows. In ms; Prisma's own limits are 2 and 5 s. */
+const WAIT = { maxWait: 10_000, timeout: 30_000 }
+
+/** A process that is paused or cut off in a transaction would keep its rows locked for as long: the database ends it. In ms. */
+const IDLE_LIMIT = 10_000
+
 /** At most `connections` at a time; `url` may name a unix socket's folder by `?host=`. */
 export function openDatabase(url: string, connections = 20): Database {
   return new PrismaClient({
-    adapter: new PrismaPg({ connectionString: url, max: connections }),
-    // A burst of writers waits for its turn; Prisma's own two seconds would turn some of them away.
-    transactionOptions: { maxWait: 10_000 },
+    adapter: new PrismaPg({
+      connectionString: url,
+      max: connections,
+      idle_in_transaction_session_timeout: IDLE_LIMIT,
+    }),
+    transactionOptions: WAIT,
   })
 }
 
