@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 const WITH_PROGRAMS = ['src/boot/backup.test.ts', 'src/embedded/postgres.test.ts', 'src/store/migrate.test.ts']
 
 /** On real parts too, but by hand: whole matrices, and Docker daemons that are killed. See `npm run test:kill`. */
-const BY_HAND = ['test/e2e/every-call.test.ts', 'test/e2e/daemon.test.ts']
+const BY_HAND = ['test/e2e/every-call.test.ts', 'test/e2e/daemon.test.ts', 'test/e2e/daemon-store.test.ts']
 
 /** Needs Postgres only, and brings its own. A machine that is busy with something else is no failure. */
 const ON_POSTGRES = {

@@ -58,6 +58,16 @@ function isRunning(pid: number, mark: string): boolean {
   }
 }
 
+/** Nothing is left of it but an entry for its parent: a process that ends loses its command line long before its files are closed. */
+function hasEnded(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    return /^State:\s+[ZX]/m.test(status) && /^Threads:\s+[01]$/m.test(status)
+  } catch {
+    return true
+  }
+}
+
 /** Sends the signal and waits. False when the process is still there after `limitSeconds`. */
 export async function endProcess(
   pid: number,
@@ -65,13 +75,14 @@ export async function endProcess(
   signal: NodeJS.Signals,
   limitSeconds: number,
 ): Promise<boolean> {
+  if (!isRunning(pid, mark)) return true
   try {
-    if (isRunning(pid, mark)) process.kill(pid, signal)
+    process.kill(pid, signal)
   } catch (error) {
     // It ended in between.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
-  return until(async () => !isRunning(pid, mark), limitSeconds)
+  return until(async () => hasEnded(pid), limitSeconds)
 }
 
 /** Asks again and again until it is so; false when it is not after `limitSeconds`. */

@@ -62,10 +62,13 @@ export async function ensureObjectStore(
   })
 }
 
-/** False when it was not running. */
+/** False when it was not running. Its container goes too, or the daemon would start it the next time that it comes up. */
 export async function stopObjectStore(docker: Dockerode, home: string): Promise<boolean> {
   const record = await readRecord(home)
-  return record !== null && stop(docker, record.container)
+  if (!record) return false
+  const wasRunning = await stop(docker, record.container)
+  await remove(docker, record.container)
+  return wasRunning
 }
 
 /** The first port that nothing on this machine listens on. */
@@ -109,7 +112,8 @@ function containerOptions(
           VolumeOptions: { NoCopy: false, Labels: labels, DriverConfig: { Name: 'local', Options: {} } },
         },
       ],
-      RestartPolicy: { Name: 'unless-stopped' },
+      // Not 'unless-stopped': a daemon that was killed ends what it finds running, and takes that for an end by hand.
+      RestartPolicy: { Name: 'always' },
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
@@ -133,8 +137,7 @@ async function bringUp(
   if (there && isCurrent && (await startContainer(docker, options.name))) return true
   if (there) {
     await stop(docker, options.name)
-    // Its volume has a name, and so stays.
-    await call('remove a container', LIMIT.WRITE, () => unless(GONE, container.remove({ force: true }), undefined))
+    await remove(docker, options.name)
   }
   // Name and body apart, or dockerode writes all of the body, keys included, into the URL.
   const { name, ...body } = options
@@ -169,6 +172,12 @@ async function stop(docker: Dockerode, name: string): Promise<boolean> {
       .then(() => true)
     return unless(GONE, unless(ALREADY, stopped, false), false)
   })
+}
+
+/** Its volume has a name, and so stays. */
+async function remove(docker: Dockerode, name: string): Promise<void> {
+  const container = docker.getContainer(name)
+  await call('remove a container', LIMIT.WRITE, () => unless(GONE, container.remove({ force: true }), undefined))
 }
 
 /** A signed request, so that the gateway, the keys and the store behind them are known to work together. */
