@@ -1,9 +1,10 @@
 /** What befalls the run. Each begins, lasts, and is over when its promise resolves; whatever it broke works again then. */
+import { randomUUID } from 'node:crypto'
 import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
-import type { Parts } from './parts.ts'
+import { LEASE_SECONDS, type Parts } from './parts.ts'
 import type { Replica } from './replicas.ts'
 import type { Condition, StoreWay } from './store-way.ts'
 
@@ -31,7 +32,8 @@ export const DISTURBANCES = {
   },
   'a control plane paused beyond its lease': {
     weight: 5,
-    befall: async ({ replicas }, chance) => chance.one(replicas)?.pauseFor(seconds(chance, 1.5, 8)),
+    befall: async ({ replicas }, chance) =>
+      chance.one(replicas)?.pauseFor(seconds(chance, LEASE_SECONDS + 1, 2 * LEASE_SECONDS + 2)),
   },
   'restart of the Docker daemon': { weight: 1, befall: ({ parts }) => parts.daemon.restart() },
   'kill -9 of the Docker daemon': { weight: 1, befall: ({ parts }) => parts.daemon.killAndRestart() },
@@ -46,7 +48,7 @@ export const DISTURBANCES = {
   'a full disk': {
     weight: 2,
     befall: async ({ parts: { disk } }, chance) => {
-      const ballast = join(disk, 'ballast')
+      const ballast = join(disk, `ballast-${randomUUID()}`)
       await fill(disk, ballast)
       await delay(seconds(chance, 2, 8))
       await rm(ballast)

@@ -15,6 +15,7 @@ const IMAGES = ['mover', 's3', 'light']
 export async function saveImages(
   { home, folder, catalogue, imagesFolder }: { home: string; folder: string; catalogue: string; imagesFolder: string },
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<string[]> {
   const given = process.env.DOCKER_HOST
   const { dockerHost, started } = given ? { dockerHost: given, started: false } : await ensureDocker(home, say)
@@ -23,9 +24,9 @@ export async function saveImages(
     const builder = new ImageBuilder(docker, parseCatalogue(catalogue), imagesFolder)
     const files = []
     for (const id of IMAGES) {
-      await builder.provide(id, ({ message }) => say(`  ${id}: ${message}`), new AbortController().signal)
+      await builder.provide(id, ({ message }) => say(`  ${id}: ${message}`), signal)
       const file = join(folder, `${id}.tar`)
-      await pipeline(await docker.getImage(builder.nameOf(id)).get(), createWriteStream(file))
+      await pipeline(await docker.getImage(builder.nameOf(id)).get(), createWriteStream(file), { signal })
       files.push(file)
     }
     return files
@@ -35,8 +36,9 @@ export async function saveImages(
 }
 
 /** Removes the files when they are loaded. */
-export async function loadImages(docker: Dockerode, files: readonly string[]): Promise<void> {
+export async function loadImages(docker: Dockerode, files: readonly string[], signal: AbortSignal): Promise<void> {
   for (const file of files) {
+    signal.throwIfAborted()
     const answer = await docker.loadImage(createReadStream(file))
     // The image is there when the answer has ended.
     await new Promise((resolve, reject) => answer.on('end', resolve).on('error', reject).resume())

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { until } from '../../src/embedded/daemon.ts'
 import { INVARIANTS } from '../testkit/invariants/rules.ts'
 import { findViolations } from '../testkit/invariants.ts'
 import { LIGHT, makeLightCatalogue } from '../testkit/light-catalogue.ts'
@@ -16,18 +17,28 @@ import { Chance } from './chance.ts'
 import { DISTURBANCES, type DisturbanceName, type Scene } from './disturbances.ts'
 import { saveImages } from './images.ts'
 import { Ledger } from './ledger.ts'
-import { bringUpLoopback, handedOver, runInside } from './namespaces.ts'
-import { type HandOver, makeParts } from './parts.ts'
+import { calledOff, furnish, handedOver, listenForInterrupts, runInside } from './namespaces.ts'
+import { type HandOver, makeParts, type Parts } from './parts.ts'
 import { Replica } from './replicas.ts'
 import { kindOf, Tally } from './tally.ts'
 import { type Crowd, comeToRest, makeProject, useNotebooks } from './users.ts'
 
 const HOME = fileURLToPath(new URL('../../.cahier', import.meta.url))
 const REPLICAS = 2
-const READY_SECONDS = 60
-const REST_SECONDS = 300
-/** Two sweeps and more: what nobody owns is gone then, but for inert containers, which are let be for 2 min. */
-const SWEPT_MS = 130_000
+
+/** In seconds. A slow machine is no failure: these only end what will not come any more. */
+const READY_LIMIT = 180
+const FIRST_FILE_LIMIT = 300
+const REST_PATIENCE = 180
+/** Inert containers, which nobody owns, are let be for 2 min. */
+const SWEEP_LIMIT = 240
+/** So long at most is it waited for notebooks to get somewhere between two disturbances. */
+const BREATH = 30
+/** Ended by Ctrl-C, as shells have it. */
+const INTERRUPTED = 130
+
+/** What the control planes of the newest run printed. */
+const LOG = join(tmpdir(), 'cahier-chaos.log')
 
 const say = (line: string): void => console.log(line)
 const began = performance.now()
@@ -53,13 +64,18 @@ process.exitCode = inside ? await runChaos(JSON.parse(inside) as HandOver) : awa
 async function prepareAndRun(): Promise<number> {
   if (process.getuid?.() !== 0)
     throw new Error('Chaos makes network, mounts and a Docker daemon of its own: run it as root')
+  const interrupts = listenForInterrupts()
   const folder = await mkdtemp(join(tmpdir(), 'cahier-chaos-'))
   const catalogueFile = await onlyLight(await makeLightCatalogue())
   try {
     say('Bringing the images along.')
     const catalogue = await readFile(catalogueFile, 'utf8')
-    const imageFiles = await saveImages({ home: HOME, folder, catalogue, imagesFolder: dirname(catalogueFile) }, say)
-    return await runInside(JSON.stringify({ folder, catalogueFile, imageFiles } satisfies HandOver))
+    const options = { home: HOME, folder, catalogue, imagesFolder: dirname(catalogueFile) }
+    const imageFiles = await saveImages(options, say, interrupts.first)
+    return await runInside(JSON.stringify({ folder, catalogueFile, imageFiles } satisfies HandOver), interrupts)
+  } catch (error) {
+    if (interrupts.first.aborted) return INTERRUPTED
+    throw error
   } finally {
     await rm(folder, { recursive: true, force: true })
     await rm(dirname(catalogueFile), { recursive: true, force: true })
@@ -76,8 +92,19 @@ async function onlyLight(file: string): Promise<string> {
 
 /** Inside. Answers the exit code. */
 async function runChaos(handOver: HandOver): Promise<number> {
-  await bringUpLoopback()
-  const parts = await makeParts(handOver)
+  const signal = calledOff()
+  try {
+    await furnish()
+    await using parts = await makeParts(handOver, signal)
+    return await runOn(parts, handOver, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    report('Called off: nothing was judged.')
+    return INTERRUPTED
+  }
+}
+
+async function runOn(parts: Parts, handOver: HandOver, signal: AbortSignal): Promise<number> {
   const tally = new Tally()
   const homes = Array.from({ length: REPLICAS }, (_, index) => join(handOver.folder, `plane-${index}`))
   const replicas = await Promise.all(
@@ -85,45 +112,54 @@ async function runChaos(handOver: HandOver): Promise<number> {
   )
   const scene = { parts, replicas }
   try {
-    await allReady(replicas)
+    await allReady(replicas, signal)
     const chance = new Chance(seed)
     const crowd = { scene, ledger: new Ledger(), tally, project: await makeProject(scene, chance) }
     report(`${notebooks} users, ${REPLICAS} control planes, ${minutes} minutes, seed ${seed}.`)
-    await disturb(crowd, chance)
+    await disturb(crowd, chance, signal)
     report('All is mended. Every notebook is wished stopped.')
-    return await judge(crowd, chance)
+    return await judge(crowd, chance, signal)
   } finally {
-    await writeFile(join(tmpdir(), 'cahier-chaos.log'), replicas.map(({ output }) => output).join('\n'))
     await Promise.all(replicas.map((replica) => replica.end()))
-    await parts.stop()
+    await writeFile(LOG, replicas.map(({ output }) => output).join('\n'))
   }
 }
 
-async function allReady(replicas: readonly Replica[]): Promise<void> {
-  const limit = performance.now() + READY_SECONDS * 1000
-  while (replicas.some(({ cahier }) => cahier === null)) {
-    if (performance.now() > limit)
-      throw new Error(`No control plane: ${replicas.map(({ output }) => output).join('\n')}`)
-    await delay(200)
-  }
+async function allReady(replicas: readonly Replica[], signal: AbortSignal): Promise<void> {
+  const areReady = async () => signal.aborted || replicas.every(({ cahier }) => cahier !== null)
+  if (await until(areReady, READY_LIMIT)) return signal.throwIfAborted()
+  throw new Error(`No control plane: ${replicas.map(({ output }) => output).join('\n')}`)
 }
 
-/** Users and disturbances, for the time of the run; then nothing is broken any more. */
-async function disturb(crowd: Crowd, chance: Chance): Promise<void> {
+/** Users and disturbances, for the time of the run, which begins with the first file; then nothing is broken any more. */
+async function disturb(crowd: Crowd, chance: Chance, signal: AbortSignal): Promise<void> {
   const over = new AbortController()
   const users = Array.from({ length: notebooks }, () => useNotebooks(crowd, chance.fork(), over.signal))
   const nature = chance.fork()
   const underWay = new Set<Promise<void>>()
-  const end = performance.now() + minutes * 60_000
-  while (performance.now() < end) {
-    await delay(1000 * nature.between(2, 8))
-    if (underWay.size > 1) continue
-    const work = befall(crowd.scene, nature, crowd.tally).finally(() => underWay.delete(work))
-    underWay.add(work)
+  try {
+    if (!(await writtenSince(crowd, 0, FIRST_FILE_LIMIT, signal))) throw new Error('No notebook wrote a file.')
+    report('The first file is written. Now things break.')
+    const end = performance.now() + minutes * 60_000
+    while (performance.now() < end && !signal.aborted) {
+      await delay(1000 * nature.between(2, 8))
+      if (underWay.size > 1) await Promise.race(underWay)
+      const work = befall(crowd.scene, nature, crowd.tally).finally(() => underWay.delete(work))
+      underWay.add(work)
+      await writtenSince(crowd, crowd.ledger.size, BREATH, signal)
+    }
+  } finally {
+    over.abort()
+    await Promise.all([...users, ...underWay])
   }
-  over.abort()
-  await Promise.all([...users, ...underWay])
-  await allReady(crowd.scene.replicas)
+  await allReady(crowd.scene.replicas, signal)
+}
+
+/** False when no notebook wrote another file within the time. */
+async function writtenSince({ ledger }: Crowd, size: number, seconds: number, signal: AbortSignal): Promise<boolean> {
+  const written = await until(async () => signal.aborted || ledger.size > size, seconds)
+  signal.throwIfAborted()
+  return written
 }
 
 async function befall(scene: Scene, nature: Chance, tally: Tally): Promise<void> {
@@ -139,16 +175,20 @@ async function befall(scene: Scene, nature: Chance, tally: Tally): Promise<void>
   }
 }
 
-async function judge(crowd: Crowd, chance: Chance): Promise<number> {
+async function judge(crowd: Crowd, chance: Chance, signal: AbortSignal): Promise<number> {
   const { parts } = crowd.scene
   const verdicts = new Map<string, string[]>()
-  verdicts.set('every notebook comes to rest, with everything saved', await comeToRest(crowd, chance, REST_SECONDS))
+  verdicts.set(
+    'every notebook comes to rest, with everything saved',
+    await comeToRest(crowd, chance, REST_PATIENCE, signal),
+  )
   report(`At rest. Comparing ${crowd.ledger.size} files with their buckets, and waiting for the sweep.`)
   verdicts.set(
     'every file that was written is in its bucket, with its content',
     await crowd.ledger.losses(parts.buckets),
   )
-  await delay(SWEPT_MS)
+  await until(async () => signal.aborted || (await parts.engine.list()).length === 0, SWEEP_LIMIT)
+  signal.throwIfAborted()
   const look = async () => ({ containers: await parts.engine.list(), volumes: null })
   const violations = await findViolations(parts.database, look, { isSwept: true, overcommit: parts.overcommit })
   for (const invariant of Object.keys(INVARIANTS))

@@ -12,25 +12,54 @@ const INSIDE = 'CAHIER_CHAOS_INSIDE'
 
 const NAMESPACES = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
 
+/** The first process of the namespace: a shell, which lets go of what ends without a parent there. */
+const INIT = ['sh', '-c', '"$0" "$@"; exit $?']
+
 /** What the outer process handed over; null when this is the outer process. */
 export function handedOver(): string | null {
   return process.env[INSIDE] ?? null
 }
 
-/** Runs this very program again inside, and answers its exit code. Needs root. */
-export async function runInside(handOver: string): Promise<number> {
-  const child = spawn('unshare', [...NAMESPACES, process.execPath, ...process.argv.slice(1)], {
-    stdio: 'inherit',
+/** Ctrl-C, or an end that is asked for otherwise. At the first the run ends in order, at the second at once. */
+export function listenForInterrupts(): { first: AbortSignal; second: AbortSignal } {
+  const [first, second] = [new AbortController(), new AbortController()]
+  for (const name of ['SIGINT', 'SIGTERM'])
+    process.on(name, () => (first.signal.aborted ? second.abort() : first.abort()))
+  return { first: first.signal, second: second.signal }
+}
+
+/**
+ * Runs this very program again inside, and answers its exit code. Needs root. The inner process is called off by the end of
+ * its stdin, which comes also when this one is killed.
+ */
+export async function runInside(
+  handOver: string,
+  { first, second }: ReturnType<typeof listenForInterrupts>,
+): Promise<number> {
+  const child = spawn('unshare', [...NAMESPACES, ...INIT, process.execPath, ...process.argv.slice(1)], {
+    stdio: ['pipe', 'inherit', 'inherit'],
     env: { ...process.env, [INSIDE]: handOver },
   })
-  // Ctrl-C reaches both: the inner one ends in order, and the outer one cleans up after it.
-  process.on('SIGINT', () => undefined)
+  first.addEventListener('abort', () => child.stdin.end())
+  second.addEventListener('abort', () => child.kill('SIGKILL'))
   const [code] = (await once(child, 'exit')) as [number | null]
   return code ?? 1
 }
 
-export async function bringUpLoopback(): Promise<void> {
+/** Inside: aborts when the outer process calls the run off, or is gone. */
+export function calledOff(): AbortSignal {
+  const over = new AbortController()
+  // A terminal's Ctrl-C comes here too; the outer process is the one that counts them.
+  process.on('SIGINT', () => undefined)
+  process.stdin.resume().once('end', () => over.abort(new Error('The run was called off')))
+  process.stdin.unref()
+  return over.signal
+}
+
+/** Nothing is there at first but a network interface that is down, and sockets of others in the system's run directory. */
+export async function furnish(): Promise<void> {
   await must('ip', 'link', 'set', 'lo', 'up')
+  await must('mount', '-t', 'tmpfs', 'run', '/run')
 }
 
 /** A disk that can be filled without anybody else noticing. It is gone with the namespace. */

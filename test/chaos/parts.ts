@@ -29,7 +29,13 @@ const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.
 const DISK_BYTES = 3 * 2 ** 30
 const STORE_PORT = 9000
 const STORE_USER = 64045
-const STORE_START_SECONDS = 120
+
+/** In seconds, until an answer. A daemon that a full disk keeps from starting is started again meanwhile, as a supervisor does. */
+const STORE_SECONDS = 180
+const DAEMON_SECONDS = 300
+
+/** Short, so that it is often lost; a machine that is busy with something else can keep it. */
+export const LEASE_SECONDS = 5
 
 export const WORKSPACES = 'workspaces'
 
@@ -57,7 +63,7 @@ export interface Parts {
   environment: Environment
   postgres: Breakable
   daemon: Breakable
-  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A part that can be ended in order, killed, and brought up again. */
@@ -68,19 +74,24 @@ interface Breakable {
 
 const quietly = (): void => undefined
 
-export async function makeParts({ folder, catalogueFile, imageFiles }: HandOver): Promise<Parts> {
+/** Made one after the other, until the signal aborts; what was made is stopped again where not all can be. */
+export async function makeParts({ folder, catalogueFile, imageFiles }: HandOver, signal: AbortSignal): Promise<Parts> {
+  await using made = new AsyncDisposableStack()
   const databaseHome = join(folder, 'database')
   await mkdir(databaseHome)
   const { url } = await ensurePostgres(databaseHome, quietly)
+  made.defer(async () => void (await stopPostgres(databaseHome)))
   await applyMigrations(url, MIGRATIONS)
   const database = openDatabase(url)
+  made.defer(() => database.$disconnect())
   const installation = await ensureInstallation(database)
 
   const disk = join(folder, 'disk')
   await mountSmallDisk(disk, DISK_BYTES)
   const { dockerHost } = await ensurePrivateDocker(disk, quietly)
+  made.defer(async () => void (await stopDocker(disk)))
   const docker = connectDocker(dockerHost)
-  await loadImages(docker, imageFiles)
+  await loadImages(docker, imageFiles, signal)
   const catalogue = parseCatalogue(await readFile(catalogueFile, 'utf8'))
   const images = new ImageBuilder(docker, catalogue, dirname(catalogueFile))
   const { ID: nodeId } = (await docker.info()) as { ID: string }
@@ -92,16 +103,26 @@ export async function makeParts({ folder, catalogueFile, imageFiles }: HandOver)
   await startStore(docker, images.nameOf('s3'), join(folder, 'store'), data, store)
   const direct = { host: data.gateway, port: STORE_PORT }
   const buckets = new Buckets({ endpoint: `http://${data.gateway}:${STORE_PORT}`, ...store })
-  const answers = () =>
-    buckets.make(WORKSPACES, {}).then(
-      () => true,
-      () => false,
-    )
-  if (!(await until(answers, STORE_START_SECONDS))) throw new Error('The object store does not answer')
+  const awaitStore = async () => {
+    if (!(await until(() => succeeds(buckets.make(WORKSPACES, {})), STORE_SECONDS)))
+      throw new Error('The object store does not answer')
+  }
+  await awaitStore()
   const platformWay = new StoreWay({ host: data.gateway, port: STORE_PORT + 1 }, direct)
   const usersWay = new StoreWay({ host: data.gateway, port: STORE_PORT + 2 }, direct)
-  for (const way of [platformWay, usersWay]) await way.become('open')
+  for (const way of [platformWay, usersWay]) {
+    await way.become('open')
+    made.defer(() => way.become('shut'))
+  }
+  signal.throwIfAborted()
 
+  /** The store is in the daemon's care, and so comes back with it. */
+  const startDaemonAgain = async () => {
+    if (!(await until(() => succeeds(ensurePrivateDocker(disk, quietly)), DAEMON_SECONDS)))
+      throw new Error('The Docker daemon does not start')
+    await awaitStore()
+  }
+  const all = made.move()
   return {
     database,
     docker,
@@ -124,7 +145,7 @@ export async function makeParts({ folder, catalogueFile, imageFiles }: HandOver)
       ALLOWED_PRIVATE_ADDRESSES: new URL(usersWay.endpoint).host,
       ENCRYPTION_KEY: randomBytes(32).toString('base64'),
       CATALOGUE: catalogueFile,
-      LEASE_SECONDS: '1',
+      LEASE_SECONDS: String(LEASE_SECONDS),
       SWEEP_SECONDS: '5',
     },
     postgres: {
@@ -139,22 +160,26 @@ export async function makeParts({ folder, catalogueFile, imageFiles }: HandOver)
     },
     daemon: {
       async restart() {
-        await stopDocker(disk)
-        await ensurePrivateDocker(disk, quietly)
+        // Busy as it is it may take longer than it is given.
+        if (!(await until(() => succeeds(stopDocker(disk)), DAEMON_SECONDS)))
+          throw new Error('The Docker daemon does not end')
+        await startDaemonAgain()
       },
       async killAndRestart() {
         const pid = await privateDockerProcess(disk)
         if (pid) process.kill(pid, 'SIGKILL')
-        await ensurePrivateDocker(disk, quietly)
+        await startDaemonAgain()
       },
     },
-    async stop() {
-      for (const way of [platformWay, usersWay]) await way.become('shut')
-      await database.$disconnect()
-      await stopDocker(disk)
-      await stopPostgres(databaseHome)
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Its files lie on the real disk: a full one of the notebooks' node is not the store's. */
@@ -174,7 +199,8 @@ async function startStore(
       NetworkMode: network.name,
       PortBindings: { '9000/tcp': [{ HostIp: network.gateway, HostPort: String(STORE_PORT) }] },
       Binds: [`${folder}:/data`],
-      RestartPolicy: { Name: 'unless-stopped' },
+      // Not 'unless-stopped': a daemon that was killed ends what it finds running, and takes that for an end by hand.
+      RestartPolicy: { Name: 'always' },
     },
   })
   await container.start()

@@ -39,6 +39,7 @@ export class Replica {
     while (!this.#ended.signal.aborted) {
       try {
         this.#cahier = await startCahier(this.#environment)
+        if (this.#ended.signal.aborted) await this.#cahier.interrupt()
         await this.#cahier.ended
         this.#output += this.#cahier.output()
       } catch (error) {

@@ -14,10 +14,16 @@ export class Tally {
   }
 }
 
-/** The kind of an error, without what is different each time. */
+/** The kind of an error, without what is different each time: ids and numbers. */
 export function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as { code?: unknown }
   const cause = error.cause instanceof Error ? ` (${kindOf(error.cause)})` : ''
-  return typeof code === 'string' ? code : `${error.name}${cause}`
+  if (typeof code === 'string') return code
+  return error.name === 'Error' ? withoutNumbers(error.message) : `${error.name}${cause}`
+}
+
+export function withoutNumbers(message: string): string {
+  const [line = ''] = message.trim().split('\n')
+  return line.replaceAll(/[0-9a-f]*\d[0-9a-f-]*/g, '…')
 }

@@ -71,14 +71,20 @@ export async function makeProject(scene: Scene, chance: Chance): Promise<Crowd['
   return { id, dataStoreId }
 }
 
+interface User {
+  notebookId: string | null
+  /** The state of passage that they have made up their mind about. */
+  decidedIn: State | null
+}
+
 /** One user with one notebook at a time, until the signal aborts. */
 export async function useNotebooks(crowd: Crowd, chance: Chance, signal: AbortSignal): Promise<void> {
-  let notebookId: string | null = null
+  const user: User = { notebookId: null, decidedIn: null }
   while (!signal.aborted) {
     await delay(1000 * chance.between(0.3, 5), undefined, { signal }).catch(() => undefined)
     if (signal.aborted) return
     try {
-      notebookId = await actOn(crowd, chance, notebookId)
+      await act(crowd, chance, user)
     } catch (error) {
       const refused = error instanceof RefusedError ? `refused: ${error.refusal.code}` : kindOf(error)
       crowd.tally.count(`a user met ${refused}`)
@@ -86,16 +92,22 @@ export async function useNotebooks(crowd: Crowd, chance: Chance, signal: AbortSi
   }
 }
 
-/** Answers the notebook that the user has then. */
-async function actOn(crowd: Crowd, chance: Chance, notebookId: string | null): Promise<string | null> {
+/** A notebook on its way is interfered with once at most, so that a slow machine gets as many of them to RUNNING as a fast one. */
+async function act(crowd: Crowd, chance: Chance, user: User): Promise<void> {
   const { database } = crowd.scene.parts
+  const { notebookId } = user
   const notebook = notebookId && (await database.notebook.findUnique({ where: { id: notebookId } }))
-  if (!notebook || notebook.deletedAt) return create(crowd, chance)
-  const act = chance.weighted(WISHES[notebook.state])
-  if (act === 'wait') return notebook.id
-  await ACTS[act](crowd, chance, notebook)
-  crowd.tally.count(`users: ${act} in ${notebook.state}`)
-  return notebook.id
+  if (!notebook || notebook.deletedAt) {
+    user.notebookId = await create(crowd, chance)
+    return
+  }
+  const { state } = notebook
+  if (user.decidedIn === state) return
+  user.decidedIn = state === 'RUNNING' || isSettled(state) ? null : state
+  const wish = chance.weighted(WISHES[state])
+  if (wish === 'wait') return
+  await ACTS[wish](crowd, chance, notebook)
+  crowd.tally.count(`users: ${wish} in ${state}`)
 }
 
 async function create(crowd: Crowd, chance: Chance): Promise<string> {
@@ -172,11 +184,20 @@ async function withinTime(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Wishes that everything comes to rest with everything saved. Answers sentences about what does not within the time. */
-export async function comeToRest(crowd: Crowd, chance: Chance, limitSeconds: number): Promise<string[]> {
+/**
+ * Wishes that everything comes to rest with everything saved. Answers sentences about what does not, once none more did for
+ * that long.
+ */
+export async function comeToRest(
+  crowd: Crowd,
+  chance: Chance,
+  patienceSeconds: number,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { database } = crowd.scene.parts
-  const limit = performance.now() + limitSeconds * 1000
+  let [fewest, limit] = [Number.POSITIVE_INFINITY, 0]
   for (;;) {
+    signal.throwIfAborted()
     const restless = await database.notebook.findMany({
       where: {
         deletedAt: null,
@@ -185,6 +206,7 @@ export async function comeToRest(crowd: Crowd, chance: Chance, limitSeconds: num
       include: { localCopies: true },
     })
     if (restless.length === 0) return []
+    if (restless.length < fewest) [fewest, limit] = [restless.length, performance.now() + patienceSeconds * 1000]
     if (performance.now() > limit)
       return restless.map(({ id, state, phase, message }) => `Notebook ${id} is still ${state} ${phase}: ${message}.`)
     for (const notebook of restless) {
