@@ -1,4 +1,4 @@
-/** The first user of an installation: "admin", with a token in a file that only the server's own user can read. */
+/** The first user of an installation: "admin", who looks after it, with a token in a file that only the server's own user can read. */
 import { randomUUID } from 'node:crypto'
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,11 @@ const LIFETIME_MS = 365 * 24 * 3600 * 1000
  */
 export async function ensureAdmin(database: Database, home: string): Promise<string> {
   const path = join(home, 'admin-token')
-  const admin = await database.user.upsert({ where: { name: NAME }, create: { name: NAME }, update: {} })
+  const admin = await database.user.upsert({
+    where: { name: NAME },
+    create: { name: NAME, isOperator: true },
+    update: {},
+  })
   const viewer = await authenticate(database, `Bearer ${await readToken(path)}`)
   if (viewer?.userId === admin.id) {
     await chmod(path, 0o600)

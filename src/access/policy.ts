@@ -70,6 +70,21 @@ export async function requireRole(
     throw new ForbiddenError(`This needs the role ${least} in the project; yours is ${member.role}.`)
 }
 
+/**
+ * For what only those may do who look after the installation, also in projects of which they are no members. Throws
+ * NotFoundError to whoever is neither, so that nothing can be probed, and ForbiddenError to other members.
+ */
+export async function requireOperator(
+  database: Database,
+  viewer: Viewer,
+  type: keyof typeof PROJECT_OF,
+  id: string,
+): Promise<void> {
+  if ((await database.user.count({ where: { id: viewer.userId, isOperator: true } })) > 0) return
+  await requireRole(database, viewer, 'READER', type, id)
+  throw new ForbiddenError('This is for those who look after the installation.')
+}
+
 /** Whether the viewer, with the token it came with, may still watch the project. Asked again whenever access changed. */
 export async function mayWatch(database: Database, viewer: Viewer, projectId: string): Promise<boolean> {
   const [verdict] = await database.$queryRaw<[{ may: boolean }]>`

@@ -77,10 +77,19 @@ export const FrameworkRef = builder.objectRef<Pick<Framework, 'id' | 'name' | 'v
   }),
 })
 
+const NOTHING = {
+  vcpus: 0,
+  memoryBytes: 0,
+  shmBytes: 0,
+  diskBytes: 0,
+  gpu: null,
+  pricePerHourMicros: 0n,
+  maxUnits: 0,
+} satisfies Omit<Flavor, 'id' | 'name'>
+
 /** A flavor that the operator took off the catalogue is still known by its id; none of it can be had any more. */
 export function shownFlavor({ parts }: Context, id: string): Flavor {
-  const gone = { id, name: id, vcpus: 0, memoryBytes: 0, diskBytes: 0, gpu: null, pricePerHourMicros: 0n, maxUnits: 0 }
-  return parts.catalogue.flavors.find((flavor) => flavor.id === id) ?? gone
+  return parts.catalogue.flavors.find((flavor) => flavor.id === id) ?? { id, name: id, ...NOTHING }
 }
 
 /** An editor that the operator took off the catalogue is still known by its id. */

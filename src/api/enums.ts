@@ -45,7 +45,7 @@ export const StateReason = builder.enumType('StateReason', {
     OUT_OF_MEMORY: 'The notebook used more memory than it has.',
     CONTAINER_LOST: 'The container vanished.',
     DATA_ACCESS: 'The user’s data store refused, or a file could not be carried.',
-    DISK_FULL: 'The notebook used more disk than it has.',
+    DISK_FULL: 'The notebook used more disk than it has, or its data does not fit on the disk of its node.',
     IMAGE: 'The image cannot be had.',
     CAPACITY: 'No node has room.',
     PLATFORM: 'A fault of the platform.',

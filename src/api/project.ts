@@ -2,13 +2,14 @@
 
 import { visibleProjects } from '../access/policy.ts'
 import { toAmount } from '../domain/billing.ts'
-import { ValidationError } from '../domain/errors.ts'
+import { ForbiddenError, NotFoundError, ValidationError } from '../domain/errors.ts'
 import { decodeId } from '../domain/ids.ts'
 import type { Prisma, Project } from '../generated/prisma/client.ts'
 import { createProject } from '../usecases/projects.ts'
+import { setQuota } from '../usecases/set-quota.ts'
 import { builder } from './builder.ts'
 import { connectionOf, nodesQuery, pageArgs, pageComplexity } from './connection.ts'
-import { viewerOf } from './context.ts'
+import { type Context, viewerOf } from './context.ts'
 import { MoneyRef } from './money.ts'
 
 interface QuotaUse {
@@ -24,13 +25,26 @@ const QuotaUseRef = builder.objectRef<QuotaUse>('QuotaUse').implement({
   }),
 })
 
-const QuotaRef = builder.objectRef<{ gpus: QuotaUse; vcpus: QuotaUse }>('Quota').implement({
+interface Quota {
+  gpus: QuotaUse
+  vcpus: QuotaUse
+}
+
+const QuotaRef = builder.objectRef<Quota>('Quota').implement({
   description: 'What a project may use. Held from the wish to start until the container’s end was observed.',
   fields: (t) => ({
     gpus: t.expose('gpus', { type: QuotaUseRef, description: 'Units of GPU flavors.' }),
     vcpus: t.expose('vcpus', { type: QuotaUseRef, description: 'vCPUs of CPU flavors.' }),
   }),
 })
+
+async function quotaOf({ id, maxGpus, maxVcpus }: Project, { loaders }: Context): Promise<Quota> {
+  const use = await loaders.quota.load(id)
+  return {
+    gpus: { limit: maxGpus, used: use?.usedGpus ?? 0 },
+    vcpus: { limit: maxVcpus, used: (use?.usedMilliCpus ?? 0) / 1000 },
+  }
+}
 
 const ProjectRef = builder.prismaNode('Project', {
   description: 'The tenant: owns notebooks and data stores, has a quota and a bill.',
@@ -46,13 +60,7 @@ const ProjectRef = builder.prismaNode('Project', {
     quota: t.field({
       type: QuotaRef,
       description: 'Its limits and what is in use.',
-      resolve: async ({ id, maxGpus, maxVcpus }, _args, { loaders }) => {
-        const use = await loaders.quota.load(id)
-        return {
-          gpus: { limit: maxGpus, used: use?.usedGpus ?? 0 },
-          vcpus: { limit: maxVcpus, used: (use?.usedMilliCpus ?? 0) / 1000 },
-        }
-      },
+      resolve: (project, _args, context) => quotaOf(project, context),
     }),
     currentCost: t.field({
       type: MoneyRef,
@@ -103,12 +111,33 @@ const CreateProjectInput = builder.inputType('CreateProjectInput', {
   fields: (t) => ({ name: t.string({ required: true, description: 'For people; at most 100 characters.' }) }),
 })
 
-builder.mutationField('createProject', (t) =>
-  t.field({
+const SetQuotaInput = builder.inputType('SetQuotaInput', {
+  description: 'A project’s new limits.',
+  fields: (t) => ({
+    projectId: t.id({ required: true, description: 'Whose.' }),
+    gpus: t.int({ description: 'Units of GPU flavors; as it is unless given.' }),
+    vcpus: t.int({ description: 'vCPUs of CPU flavors; as it is unless given.' }),
+  }),
+})
+
+builder.mutationFields((t) => ({
+  createProject: t.field({
     type: ProjectRef,
     description: 'Creates a project and makes you its owner.',
     args: { input: t.arg({ type: CreateProjectInput, required: true, description: 'The project.' }) },
     errors: { types: [ValidationError], union: { description: 'The project, or why there is none.' } },
     resolve: (_root, { input }, context) => createProject(context.parts, viewerOf(context), input),
   }),
-)
+  setQuota: t.field({
+    type: QuotaRef,
+    description:
+      'Sets what a project may use; for those who look after the installation. It holds for every start from now on: what runs already goes on, also beyond a lower limit.',
+    args: { input: t.arg({ type: SetQuotaInput, required: true, description: 'The limits.' }) },
+    errors: {
+      types: [NotFoundError, ForbiddenError, ValidationError],
+      union: { description: 'The quota as it is now, or why it was not set.' },
+    },
+    resolve: async (_root, { input }, context) =>
+      quotaOf(await setQuota(context.parts, viewerOf(context), input), context),
+  }),
+}))

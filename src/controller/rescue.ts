@@ -75,5 +75,6 @@ function planOf(parts: RescueParts, { notebook }: VolumeStatus, prefix: string, 
     targets: [workspaceTarget(parts, prefix, [])],
     allowedPrivateAddresses: [...parts.allowedPrivateAddresses],
     confirmDeletions: false,
+    diskReserve: { share: 0, bytes: 0 },
   }
 }

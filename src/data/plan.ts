@@ -1,6 +1,7 @@
 /** What a mover is told: which files lie where, in the container and in the store. The only place where credentials meet it. */
 import type { Vault } from '../access/vault.ts'
 import type { ObjectStoreAddress } from '../config.ts'
+import type { Catalogue } from '../domain/catalogue.ts'
 import type { DataStore, DataSync, Volume } from '../generated/prisma/client.ts'
 import { type BucketSource, MOVER_PATHS, type Plan, PROTOCOL, type Target } from '../mover/protocol.ts'
 import { openCredentials } from './credentials.ts'
@@ -10,6 +11,7 @@ export interface PlanParts {
   platformStore: ObjectStoreAddress
   workspaceBucket: string
   allowedPrivateAddresses: readonly string[]
+  catalogue: Pick<Catalogue, 'diskReserve'>
 }
 
 type VolumeWithStore = Volume & { dataStore: DataStore }
@@ -32,6 +34,7 @@ export function planMover(
     }),
     allowedPrivateAddresses: [...parts.allowedPrivateAddresses],
     confirmDeletions: false,
+    diskReserve: parts.catalogue.diskReserve,
   }
 }
 

@@ -31,7 +31,12 @@ const Result = z.object({
   direction: z.enum(['pull', 'push']),
   state: z.enum(['done', 'failed']),
   error: z
-    .object({ kind: z.enum(['data', 'store', 'bug']), message: z.string(), ofFiles: z.boolean().optional() })
+    .object({
+      kind: z.enum(['data', 'store', 'bug']),
+      message: z.string(),
+      ofFiles: z.boolean().optional(),
+      diskFull: z.boolean().optional(),
+    })
     .nullable(),
   failures: z.array(z.object({ path: z.string(), message: z.string() })),
   conflicts: z.array(z.object({ path: z.string(), keptAs: z.string() })),

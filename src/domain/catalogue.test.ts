@@ -16,6 +16,15 @@ test('the catalogue that comes with Cahier has the flavors of the contract, with
   expect(defaultFlavor).toBe('ai1-1-gpu')
 })
 
+test('shared memory is half of a flavor’s memory unless the flavor says otherwise', () => {
+  const { flavors } = parseCatalogue(changed((c) => Object.assign(c.flavors[1] ?? {}, { shm: '1GiB' })))
+  expect(flavors.slice(0, 2).map(({ shmBytes }) => shmBytes)).toEqual([2 * 2 ** 30, 2 ** 30])
+})
+
+test('a pull leaves a tenth of the disk free, and 5 GiB, unless the operator says otherwise', () => {
+  expect(parseCatalogue(shipped).diskReserve).toEqual({ share: 0.1, bytes: 5 * 2 ** 30 })
+})
+
 test.each([
   ['not JSON', '{', /not JSON/],
   [

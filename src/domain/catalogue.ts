@@ -42,6 +42,11 @@ const Catalogue = z
   .strictObject({
     currency: z.string().regex(/^[A-Z]{3}$/, 'is not a currency code such as EUR'),
     overcommit: z.strictObject({ cpu: z.number().positive(), memory: z.number().positive() }),
+    /** What a pull leaves free on its node's disk: the larger of a share (0 … 1) and a size. */
+    diskReserve: z
+      .strictObject({ share: z.number().min(0).max(1), size: bytes })
+      .prefault({ share: 0.1, size: '5GiB' })
+      .transform(({ share, size }) => ({ share, bytes: size })),
     defaultFlavor: Id,
     flavors: z
       .array(
@@ -53,12 +58,15 @@ const Catalogue = z
             memory: bytes,
             /** For the workspace, writable volumes and the writable layer of one unit. */
             disk: bytes.prefault('50GiB'),
+            /** Shared memory of one unit, counted in its memory; half of it unless given. */
+            shm: bytes.optional(),
             gpu: z.string().nullable(),
             pricePerHour: priceInMicros,
             maxUnits: z.number().int().positive(),
           })
-          .transform(({ memory, disk, pricePerHour, ...rest }) => ({
+          .transform(({ memory, shm = memory / 2, disk, pricePerHour, ...rest }) => ({
             ...rest,
+            shmBytes: shm,
             diskBytes: disk,
             memoryBytes: memory,
             pricePerHourMicros: pricePerHour,

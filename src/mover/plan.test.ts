@@ -29,6 +29,7 @@ const plan: Plan = {
   ],
   allowedPrivateAddresses: ['127.0.0.1:9000'],
   confirmDeletions: false,
+  diskReserve: { share: 0.1, bytes: 1024 },
 }
 
 test('a plan comes through as it is', () => {
@@ -41,6 +42,7 @@ test.each([
   [JSON.stringify({ ...plan, protocol: 2 }), 'protocol version 1'],
   [JSON.stringify({ ...plan, direction: 'sideways' }), 'direction'],
   [JSON.stringify({ ...plan, targets: {} }), 'targets'],
+  [JSON.stringify({ ...plan, diskReserve: { share: -1, bytes: 0 } }), 'diskReserve.share'],
   [JSON.stringify({ ...plan, targets: [{ ...plan.targets[0], dataDir: 'relative' }] }), 'targets[0].dataDir'],
   [
     JSON.stringify({ ...plan, targets: [{ ...plan.targets[0], source: { ...plan.targets[0]?.source, prefix: 'p' } }] }),

@@ -1,6 +1,6 @@
 /** Reads the plan: one JSON document, checked before anything is touched. */
 import { isAbsolute } from 'node:path'
-import { type BucketSource, type Plan, PROTOCOL, type Target } from './protocol.ts'
+import { type BucketSource, type DiskReserve, type Plan, PROTOCOL, type Target } from './protocol.ts'
 
 /** Not a plan of this protocol version; the message says what is wrong with it, without values. */
 export class PlanError extends Error {
@@ -26,7 +26,13 @@ export function parsePlan(text: string): Plan {
     targets: list(plan.targets, 'targets').map(parseTarget),
     allowedPrivateAddresses: texts(plan.allowedPrivateAddresses, 'allowedPrivateAddresses'),
     confirmDeletions: flag(plan.confirmDeletions, 'confirmDeletions'),
+    diskReserve: parseReserve(plan.diskReserve),
   }
+}
+
+function parseReserve(value: unknown): DiskReserve {
+  const reserve = fields(value, 'diskReserve')
+  return { share: amount(reserve.share, 'diskReserve.share'), bytes: amount(reserve.bytes, 'diskReserve.bytes') }
 }
 
 function parseTarget(value: unknown, index: number): Target {
@@ -84,6 +90,11 @@ function texts(value: unknown, at: string): string[] {
 
 function flag(value: unknown, at: string): boolean {
   if (typeof value !== 'boolean') throw new PlanError(`${at} is not true or false.`)
+  return value
+}
+
+function amount(value: unknown, at: string): number {
+  if (typeof value !== 'number' || !(value >= 0)) throw new PlanError(`${at} is not a number from 0 on.`)
   return value
 }
 

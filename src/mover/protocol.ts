@@ -73,6 +73,13 @@ export interface Plan {
   allowedPrivateAddresses: string[]
   /** Carry out deletions in the bucket even when they are more than half of a volume's objects. */
   confirmDeletions: boolean
+  diskReserve: DiskReserve
+}
+
+/** What a pull leaves free on the disk: the larger of a share of the disk (0 … 1) and a number of bytes. */
+export interface DiskReserve {
+  share: number
+  bytes: number
 }
 
 /**
@@ -115,6 +122,8 @@ export interface TargetError {
   message: string
   /** With `data`: only files are at fault, that no mover could carry; the store took the others. */
   ofFiles?: boolean | undefined
+  /** With `data`: the disk cannot hold what is to be pulled. */
+  diskFull?: boolean | undefined
 }
 
 /** `result.json` in the target's side directory. */

@@ -157,9 +157,29 @@ describe('a pull', () => {
     trial.bucket.write('huge', 'x')
     trial.bucket.listedSizes.set('huge', 2 ** 50)
     const { error } = await trial.pull()
-    expect(error).toMatchObject({ kind: 'data', message: expect.stringContaining('needs 1073741824.0 MiB in all') })
+    expect(error).toMatchObject({
+      kind: 'data',
+      diskFull: true,
+      message: expect.stringContaining('needs 1073741824.0 MiB in all'),
+    })
     expect(trial.bucket.calls.get).toBeUndefined()
     expect(trial.tree()).toEqual({})
+  })
+
+  test.each([
+    ['a share of the disk', { share: 1, bytes: 0 }],
+    ['a number of bytes', { share: 0, bytes: 2 ** 50 }],
+  ])('what would leave the disk less than its reserve is refused before a byte moves: %s', async (_, diskReserve) => {
+    using trial = new Trial({ diskReserve })
+    trial.bucket.write('object', 'x')
+    expect((await trial.pull()).error).toMatchObject({ diskFull: true, message: expect.stringContaining('in reserve') })
+    expect(trial.bucket.calls.get).toBeUndefined()
+  })
+
+  test('a pull that moves no bytes needs no room', async () => {
+    using trial = new Trial({ diskReserve: { share: 1, bytes: 0 } })
+    trial.bucket.write('empty', '')
+    expect(await trial.pull()).toMatchObject({ state: 'done', filesDone: 1 })
   })
 })
 

@@ -81,14 +81,21 @@ async function list(sync: Sync, steps: Spool<PullStep>): Promise<PullPlan> {
   }
   await steps.close()
   progress.totals(files + progress.counters.filesFailed, total)
-  if (growth > sync.tree.freeBytes()) throw diskFull(sync)
+  if (growth > 0 && growth > sync.tree.disk().free - reserveOf(sync)) throw diskFull(sync)
   return plan
 }
 
-function diskFull({ progress, tree }: Sync): TargetFailure {
-  const needed = mebibytes(progress.counters.bytesTotal ?? 0)
-  const free = mebibytes(tree.freeBytes())
-  return new TargetFailure('data', `The disk is full: this pull needs ${needed} in all, ${free} are free.`)
+/** What a pull leaves free, in bytes: a node whose disk is full cannot save what its notebooks wrote. */
+function reserveOf({ plan: { diskReserve }, tree }: Sync): number {
+  return Math.max(diskReserve.bytes, diskReserve.share * tree.disk().size)
+}
+
+function diskFull(sync: Sync): TargetFailure {
+  const needed = mebibytes(sync.progress.counters.bytesTotal ?? 0)
+  const free = mebibytes(sync.tree.disk().free)
+  const reserve = mebibytes(reserveOf(sync))
+  const why = `this pull needs ${needed} in all; ${free} are free, of which ${reserve} stay in reserve`
+  return new TargetFailure('data', `The disk is full: ${why}.`, { diskFull: true })
 }
 
 function mebibytes(bytes: number): string {

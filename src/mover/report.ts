@@ -17,9 +17,11 @@ const STORE_PATIENCE = 8
 export class TargetFailure extends Error {
   override readonly name = 'TargetFailure'
   readonly kind: TargetError['kind']
-  constructor(kind: TargetError['kind'], message: string, options?: ErrorOptions) {
+  readonly diskFull: boolean
+  constructor(kind: TargetError['kind'], message: string, options: ErrorOptions & { diskFull?: boolean } = {}) {
     super(message, options)
     this.kind = kind
+    this.diskFull = options.diskFull ?? false
   }
 }
 

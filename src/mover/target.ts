@@ -110,13 +110,14 @@ async function sync(
 }
 
 function explain(error: unknown): TargetError {
-  if (error instanceof TargetFailure) return { kind: error.kind, message: error.message }
+  if (error instanceof TargetFailure)
+    return { kind: error.kind, message: error.message, ...(error.diskFull && { diskFull: true }) }
   if (error instanceof StoreError)
     return { kind: error.kind === 'unavailable' ? 'store' : 'data', message: error.message }
   if (error instanceof OutOfOrderError)
     return { kind: 'data', message: `The store lists its objects in an order that S3 does not have. ${error.message}` }
   const message = error instanceof Error ? error.message : String(error)
   if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT')
-    return { kind: 'data', message: `The disk is full: ${message}.` }
+    return { kind: 'data', message: `The disk is full: ${message}.`, diskFull: true }
   return { kind: 'bug', message: `The mover failed in a way that was not foreseen: ${message}.` }
 }

@@ -44,10 +44,10 @@ export class Tree {
     return `${ino}-${birthtimeNs}`
   }
 
-  /** Bytes that a user may still write to the file system. */
-  freeBytes(): number {
-    const { bavail, bsize } = fs.statfsSync(here((this.#folders.get('') as Folder).fd))
-    return bavail * bsize
+  /** The file system: its size, and what a user may still write to it. In bytes. */
+  disk(): { size: number; free: number } {
+    const { blocks, bavail, bsize } = fs.statfsSync(here((this.#folders.get('') as Folder).fd))
+    return { size: blocks * bsize, free: bavail * bsize }
   }
 
   /** Null when nothing is there. Throws PathBlockedError when a parent is not a directory. */

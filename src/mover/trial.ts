@@ -14,7 +14,15 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { MemoryBucket, MemoryStore } from './memory-store.ts'
-import { type Plan, PROTOCOL, type ProgressLine, RESULT_FILE, type Target, type TargetResult } from './protocol.ts'
+import {
+  type DiskReserve,
+  type Plan,
+  PROTOCOL,
+  type ProgressLine,
+  RESULT_FILE,
+  type Target,
+  type TargetResult,
+} from './protocol.ts'
 import { run } from './run.ts'
 
 export interface TrialOptions {
@@ -22,7 +30,10 @@ export interface TrialOptions {
   permission?: Target['permission']
   prefix?: string
   reserved?: string[]
+  diskReserve?: DiskReserve
 }
+
+const NO_RESERVE = { share: 0, bytes: 0 }
 
 export class Trial implements Disposable {
   readonly bucket: MemoryBucket
@@ -85,7 +96,7 @@ export class Trial implements Disposable {
   }
 
   async #run(direction: Plan['direction'], confirmDeletions: boolean, signal: AbortSignal): Promise<TargetResult> {
-    const { kind = 'volume', permission = 'RW', prefix = '', reserved = [] } = this.#options
+    const { kind = 'volume', permission = 'RW', prefix = '', reserved = [], diskReserve = NO_RESERVE } = this.#options
     const source = {
       type: 'bucket' as const,
       endpoint: 'https://store.example',
@@ -105,6 +116,7 @@ export class Trial implements Disposable {
       targets: [{ id: 'target', kind, permission, dataDir, sideDir, source, reserved }],
       allowedPrivateAddresses: [],
       confirmDeletions,
+      diskReserve,
     }
     const openStore = (_: Target, end: AbortSignal) => new MemoryStore(this.bucket, end)
     this.exitCode = await run(

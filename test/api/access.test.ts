@@ -16,6 +16,7 @@ import {
   RESTART,
   RETRY,
   type Result,
+  SET_QUOTA,
   SMALL,
   START,
   STOP,
@@ -63,6 +64,7 @@ const MUTATIONS: readonly [name: string, document: string, input: () => object][
   ['retryNotebookSync', RETRY, () => ({ notebookId })],
   ['createDataStore', CREATE_DATA_STORE, store],
   ['deleteDataStore', DELETE_DATA_STORE, () => ({ dataStoreId })],
+  ['setQuota', SET_QUOTA, () => ({ projectId, gpus: 1 })],
 ]
 
 describe('no token', () => {
@@ -142,11 +144,14 @@ describe('a project that is not yours', () => {
 })
 
 describe('roles', () => {
-  test.each(MUTATIONS)('a READER may not %s', async (_name, document, input) => {
+  test.each(MUTATIONS)('a READER may not %s', async (name, document, input) => {
     const reader = await w.join(projectId, 'READER')
     expect((await w.as(reader)<Result>(document, { input: input() })).data.result).toMatchObject({
       __typename: 'ForbiddenError',
-      message: 'This needs the role OPERATOR in the project; yours is READER.',
+      message:
+        name === 'setQuota'
+          ? 'This is for those who look after the installation.'
+          : 'This needs the role OPERATOR in the project; yours is READER.',
     })
   })
 

@@ -29,6 +29,12 @@ export const CREATE_PROJECT = `mutation ($input: CreateProjectInput!) {
   result: createProject(input: $input) { __typename ... on Project { id name } ${ERRORS} }
 }`
 
+export const SET_QUOTA = `mutation ($input: SetQuotaInput!) {
+  result: setQuota(input: $input) {
+    __typename ... on Quota { gpus { limit used } vcpus { limit used } } ${ERRORS}
+  }
+}`
+
 export const CREATE_DATA_STORE = `mutation ($input: CreateDataStoreInput!) {
   result: createDataStore(input: $input) { __typename ... on DataStore { id name endpoint pathStyle } ${ERRORS} }
 }`

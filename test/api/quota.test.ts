@@ -4,6 +4,7 @@ import { QuotaExceededError } from '../../src/domain/errors.ts'
 import { encodeId } from '../../src/domain/ids.ts'
 import { createNotebook } from '../../src/usecases/create-notebook.ts'
 import { startNotebook } from '../../src/usecases/notebooks.ts'
+import { CREATE, type Result, SET_QUOTA } from './documents.ts'
 import { type World, world } from './world.ts'
 
 const SMALL = { editor: 'jupyterlab', framework: 'python', flavor: 'ai1-1-cpu' }
@@ -83,6 +84,33 @@ test('the quota holds at every moment while notebooks start and end all the time
   expect(Math.max(...most)).toBeGreaterThan(0)
   expect(await held(projectUuid)).toBe(0)
   expect(await done(ids.map(start))).toBe(LIMIT)
+})
+
+test('who looks after the installation sets a project’s quota, also where they are no member; its owner cannot', async () => {
+  const { owner, projectId, projectUuid } = await w.tenant()
+  const operator = await w.user()
+  const set = async (user: typeof owner, limits: object) =>
+    (await w.as(user)<Result>(SET_QUOTA, { input: { projectId, ...limits } })).data.result
+  expect(await set(owner, { vcpus: 100 })).toMatchObject({ __typename: 'ForbiddenError' })
+  expect(await set(operator, { vcpus: 1 })).toMatchObject({ __typename: 'NotFoundError' })
+  await w.database.user.update({ where: { id: operator.id }, data: { isOperator: true } })
+  expect(await set(operator, { vcpus: 1 })).toEqual({
+    __typename: 'Quota',
+    gpus: { limit: 4, used: 0 },
+    vcpus: { limit: 1, used: 0 },
+  })
+  const create = async () => (await w.as(owner)<Result>(CREATE, { input: { projectId, ...SMALL } })).data.result
+  expect(await create()).toMatchObject({ __typename: 'Notebook' })
+  expect(await create()).toMatchObject({
+    __typename: 'QuotaExceededError',
+    message: expect.stringContaining('1 vCPUs'),
+  })
+  expect(await set(operator, { gpus: 0, vcpus: 0 })).toMatchObject({ gpus: { limit: 0 }, vcpus: { limit: 0, used: 1 } })
+  expect(await held(projectUuid)).toBe(1)
+  expect(await set(operator, { gpus: -1, vcpus: 1_000_001 })).toMatchObject({
+    __typename: 'ValidationError',
+    fields: [{ path: 'gpus' }, { path: 'vcpus' }],
+  })
 })
 
 /** As the reconciler leaves one whose container's end was observed. */

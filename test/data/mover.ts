@@ -108,6 +108,7 @@ export class LocalCopy implements Disposable {
       ],
       allowedPrivateAddresses: allowed,
       confirmDeletions: false,
+      diskReserve: { share: 0, bytes: 0 },
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The disk that a flavor has: measured, warned of, and enforced. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { watchDisk } from '../../src/controller/disk.ts'
+import { moverThat } from '../../src/engine/fake/programs.ts'
 import { isSettled, type World, world } from './world.ts'
 
 /** Sizes are told, not written: a flavor has gigabytes. */
@@ -114,4 +115,19 @@ test('what is measured of nobody any more is forgotten', async () => {
   await w.until(id, isSettled)
   await measure()
   expect(await w.database.diskUsage.count()).toBe(0)
+})
+
+test('a pull that its node has no room for fails the start with DISK_FULL, also of the workspace, and leaves nothing', async () => {
+  const message = 'The disk is full: this pull needs 9 GiB in all; 8 GiB are free, of which 5 GiB stay in reserve.'
+  w.daemon.programs.mover = moverThat(({ kind }) =>
+    kind === 'workspace' ? { state: 'failed', error: { kind: 'data', message, diskFull: true } } : {},
+  )
+  w.control()
+  const { id } = await w.notebook(['RW'])
+  expect(await w.until(id, isSettled)).toMatchObject({
+    state: 'FAILED',
+    reason: 'DISK_FULL',
+    message: `The workspace: ${message}`,
+  })
+  await w.expectNothingLeft()
 })

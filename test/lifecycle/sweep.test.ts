@@ -65,6 +65,19 @@ describe('the sweep', () => {
     expect(seen.get(alive)).toEqual({ dueAt: null, mark: expect.toSatisfy((at: Date) => at.getTime() > 0) })
   })
 
+  test('marks who lives once a minute, by which a lost run is billed', async () => {
+    w.control()
+    const container = await w.containerOf(await w.running())
+    await w.clock.hold()
+    for (let minute = 1; minute <= 3; minute++) {
+      await w.clock.advance(60)
+      await w.untilTrue(async () => {
+        const { lastSeenAliveAt } = await w.database.container.findUniqueOrThrow({ where: { id: container } })
+        return lastSeenAliveAt?.getTime() === w.clock.now().getTime()
+      })
+    }
+  })
+
   test('marks and wakes also while others sweep at the same time', async () => {
     const [first] = await twoAtRest()
     w.daemon.remove(await w.containerOf(first))

@@ -33,6 +33,7 @@ const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
   retry: [2, (lab, n) => lab.retry(n)],
   discard: [1, (lab, n, m) => lab.discard(n, m % 2 === 0)],
   limit: [2, (lab, n, m) => lab.limit(n, m % 3 === 0 ? null : 60 + m)],
+  extend: [2, (lab, n, m) => lab.extend(n, 1 + m * 7200)],
 
   'exit 0': [1, (lab, n) => lab.strike('notebook', n, ({ id }) => lab.daemon.end(id, { code: 0, oomKilled: false }))],
   'exit n': [

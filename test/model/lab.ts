@@ -10,6 +10,7 @@ import type { FakeContainer } from '../../src/engine/fake/container.ts'
 import { EngineUnavailableError } from '../../src/engine/port.ts'
 import type { Notebook } from '../../src/generated/prisma/client.ts'
 import { createNotebook } from '../../src/usecases/create-notebook.ts'
+import { extendNotebook } from '../../src/usecases/extend-notebook.ts'
 import {
   deleteNotebook,
   restartNotebook,
@@ -26,6 +27,8 @@ import { lostFiles, writersAtOnce } from './history.ts'
 const MAX_NOTEBOOKS = 5
 const PERMISSIONS = ['RO', 'RW', 'RWD'] as const
 const IMAGE = 'jupyterlab-python'
+
+type NotebookWithCopies = Notebook & { localCopies: { written: boolean }[] }
 
 export type Lab = Awaited<ReturnType<typeof lab>>
 
@@ -108,6 +111,8 @@ export async function lab() {
     retry: (n: number) => withNotebook(n, (input) => retryNotebookSync(w, viewer, input)),
     limit: (n: number, maxRunSeconds: number | null) =>
       withNotebook(n, (input) => updateNotebook(w, viewer, { ...input, maxRunSeconds, autoRestart: n % 2 === 1 })),
+    extend: (n: number, seconds: number) =>
+      withNotebook(n, (input) => extendNotebook(w, viewer, { ...input, seconds })),
     discard: (n: number, isDeletion: boolean) =>
       withNotebook(n, async (input, id) => {
         await (isDeletion ? deleteNotebook : stopNotebook)(w, viewer, { ...input, discardUnsaved: true })
@@ -218,20 +223,28 @@ export async function lab() {
     /** Time goes by until every notebook is as `holds` says. Throws with those that never are. */
     async untilAll(
       what: string,
-      holds: (notebook: Notebook & { localCopies: { written: boolean }[] }) => boolean,
+      holds: (notebook: NotebookWithCopies, all: readonly NotebookWithCopies[]) => boolean,
     ): Promise<void> {
       const patience = 200
       for (let round = 0; round < patience; round += 1) {
-        const restless = (await this.notebooks()).filter((notebook) => !holds(notebook))
+        const all = await this.notebooks()
+        const restless = all.filter((notebook) => !holds(notebook, all))
         if (restless.length === 0) return
         await this.breathe(20)
         await clock.advance(round % 10 === 9 ? 601 : 61)
       }
-      const restless = (await this.notebooks()).filter((notebook) => !holds(notebook))
+      const all = await this.notebooks()
+      const restless = all.filter((notebook) => !holds(notebook, all))
       const stories = restless.map(({ id, state, phase, message, attempts, desired, dueAt, leaseOwner }) =>
         JSON.stringify({ id, state, phase, message, attempts, desired, dueAt, leaseOwner }),
       )
       throw new Error(`${what}: not within ${patience} rounds, with all faults over:\n${stories.join('\n')}`)
+    },
+
+    /** Whether the node has as many CPUs free as the notebook waits for. */
+    hasRoomFor({ heldMilliCpus }: Notebook, all: readonly Notebook[]): boolean {
+      const taken = all.filter(({ nodeId }) => nodeId !== null).reduce((sum, other) => sum + other.heldMilliCpus, 0)
+      return taken + heldMilliCpus <= daemon.capacity.cpus * 1000
     },
 
     isAlive(id: string): boolean {

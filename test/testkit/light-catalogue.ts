@@ -1,6 +1,7 @@
 /**
  * The catalogue of tests on real parts: that which comes with Cahier, with a light notebook (editor and framework "light")
- * and the flavor "test-tiny", whose limits are really set, so that many notebooks fit on a small machine.
+ * and the flavor "test-tiny", whose limits are really set, so that many notebooks fit on a small machine, whose disk may be
+ * nearly full.
  */
 import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,6 +22,7 @@ const OVERCOMMIT = 8
 /** As it is written in the file. */
 export interface RawCatalogue {
   overcommit: { cpu: number; memory: number }
+  diskReserve?: { share: number; size: string }
   flavors: { id: string; [key: string]: unknown }[]
   editors: { id: string; [key: string]: unknown }[]
   frameworks: { id: string; name: string; versions: { version: string; images: Record<string, string> }[] }[]
@@ -35,6 +37,7 @@ export async function makeLightCatalogue(change: (catalogue: RawCatalogue) => vo
   const file = join(folder, 'catalogue.json')
   const catalogue: RawCatalogue = JSON.parse(await readFile(file, 'utf8'))
   catalogue.overcommit = { cpu: OVERCOMMIT, memory: OVERCOMMIT }
+  catalogue.diskReserve = { share: 0, size: '0MiB' }
   catalogue.flavors.push({
     id: LIGHT.flavor,
     name: '0.1 vCPU, 384 MiB',

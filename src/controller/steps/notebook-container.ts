@@ -86,7 +86,7 @@ export async function createNotebook(context: StepContext): Promise<void> {
       cpus: flavor.vcpus * notebook.units,
       memoryBytes: flavor.memoryBytes * notebook.units,
       gpuDevices: notebook.gpuDevices,
-      shmBytes: (flavor.memoryBytes * notebook.units) / 2,
+      shmBytes: flavor.shmBytes * notebook.units,
       network: 'notebooks',
       mounts: mountsOf(context),
       port: editorOf(parts.catalogue, notebook).port,

@@ -20,6 +20,7 @@ interface Failure {
   /** One sentence for people that names the volume. */
   message: string
   fault: 'FAILED' | 'ERROR'
+  reason: 'DATA_ACCESS' | 'DISK_FULL' | 'PLATFORM'
   /** No more tries. */
   final: boolean
   unsaved: Pick<LocalCopy, 'unsavedFiles' | 'unsavedBytes'>
@@ -60,15 +61,17 @@ function failureOf(context: StepContext, sync: DataSync, result: TargetResult | 
   const { volumes, state, attempts } = context.notebook
   const volume = volumes.find(({ id }) => id === sync.volumeId)
   const name = volume ? `Volume ${volume.mountPath}` : 'The workspace'
-  const { kind, ofFiles } = result?.error ?? {}
+  const { kind, ofFiles, diskFull } = result?.error ?? {}
   // A mover that was cut off has not tried: it may once more.
   const isOnlyTry = sync.direction === 'PUSH' && state === 'STARTING' && (result !== null || attempts > 0)
+  // The store of a workspace is the platform's, but what lies in it is the user's, and so is its size.
+  const isTheUsers = (volume && (kind === 'data' || kind === 'store')) || ofFiles || diskFull
   return [
     {
       target: targetOf(sync),
       message: `${name}: ${result?.error?.message ?? 'the data mover ended without a result.'}`,
-      // The store of a workspace is the platform's, but what lies in it is the user's.
-      fault: (volume && (kind === 'data' || kind === 'store')) || ofFiles ? 'FAILED' : 'ERROR',
+      fault: isTheUsers ? 'FAILED' : 'ERROR',
+      reason: diskFull ? 'DISK_FULL' : isTheUsers ? 'DATA_ACCESS' : 'PLATFORM',
       final: kind === 'data' || tooLong || isOnlyTry,
       unsaved: result ? leftBy(result) : { unsavedFiles: null, unsavedBytes: null },
     },
@@ -110,8 +113,7 @@ function afterPullRun(notebook: Notebook, failures: readonly Failure[]): Change 
   // Called off meanwhile, and perhaps on its way down already: the wish is who ends it.
   if (!isWantedUp(notebook)) return {}
   const final = failures.find((failure) => failure.final)
-  if (final)
-    return failStart(notebook, final.fault, final.fault === 'FAILED' ? 'DATA_ACCESS' : 'PLATFORM', final.message)
+  if (final) return failStart(notebook, final.fault, final.reason, final.message)
   return failures.length > 0 ? {} : { to: { state: 'STARTING', phase: 'ALLOCATING' } }
 }
 

@@ -67,6 +67,7 @@ async function startMover({ engine }: World, direction: Plan['direction'], permi
     targets: [targetOf(permission)],
     allowedPrivateAddresses: [],
     confirmDeletions: false,
+    diskReserve: { share: 0, bytes: 0 },
   }
   await engine.start(id, JSON.stringify(plan))
   return id

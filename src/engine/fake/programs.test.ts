@@ -55,6 +55,7 @@ const PLAN: Plan = {
   targets: [targetOf('a'), targetOf('b')],
   allowedPrivateAddresses: [],
   confirmDeletions: false,
+  diskReserve: { share: 0, bytes: 0 },
 }
 
 async function move(stdin: string, outcomeOf?: OutcomeOf) {

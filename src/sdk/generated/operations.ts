@@ -247,7 +247,7 @@ export type StateReason =
   | 'CONTAINER_LOST'
   /** The user’s data store refused, or a file could not be carried. */
   | 'DATA_ACCESS'
-  /** The notebook used more disk than it has. */
+  /** The notebook used more disk than it has, or its data does not fit on the disk of its node. */
   | 'DISK_FULL'
   /** The process ended by itself. */
   | 'EXITED'
