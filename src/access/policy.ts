@@ -48,6 +48,7 @@ const PROJECT_OF = {
   Project: (id: string) => ({ id }),
   DataStore: (id: string) => ({ dataStores: { some: { id, deletedAt: null } } }),
   Notebook: (id: string) => ({ notebooks: { some: { id, deletedAt: null } } }),
+  DataSync: (id: string) => ({ notebooks: { some: { deletedAt: null, syncs: { some: { id } } } } }),
 } satisfies Partial<Record<NodeType, (id: string) => Prisma.ProjectWhereInput>>
 
 /**

@@ -62,6 +62,7 @@ export const WarningCode = builder.enumType('WarningCode', {
     RETRYING: 'A fault of the platform; it is tried again.',
     CONFLICT: 'Files were changed on both sides; both versions were kept.',
     DELETIONS_HELD: 'Deletions were held back, being more than half of the objects.',
+    SYNC_FAILED: 'A sync beside the running notebook did not carry everything; the notebook runs on.',
     DISK_NEARLY_FULL: 'The notebook uses most of its disk; beyond its limit it is saved and stopped.',
   }),
 })
@@ -78,6 +79,15 @@ export const VolumePermission = builder.enumType('VolumePermission', {
 export const SyncDirection = builder.enumType('SyncDirection', {
   description: 'Which way data moves.',
   values: described({ PULL: 'From the bucket to the node.', PUSH: 'From the node to the bucket.' }),
+})
+
+export const SyncTarget = builder.enumType('SyncTarget', {
+  description: 'What of a notebook’s data is to be moved.',
+  values: described({
+    ALL: 'All volumes that can be moved that way; on push the workspace, too.',
+    WORKSPACE: 'The workspace, which can only be pushed.',
+    VOLUME: 'One volume.',
+  }),
 })
 
 export const SyncState = builder.enumType('SyncState', {

@@ -50,3 +50,6 @@ export const IDEMPOTENCY_KEY = {
   description:
     'A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then.',
 } as const
+
+export const CONFIRM_DELETIONS =
+  'Carries out deletions in RWD volumes even when they are more than half of the objects; else those are held back.'

@@ -20,7 +20,7 @@ import {
 import { updateNotebook } from '../usecases/update-notebook.ts'
 import { builder } from './builder.ts'
 import { viewerOf } from './context.ts'
-import { EnvVarInput, IDEMPOTENCY_KEY, LabelInput, VolumeInput } from './inputs.ts'
+import { CONFIRM_DELETIONS, EnvVarInput, IDEMPOTENCY_KEY, LabelInput, VolumeInput } from './inputs.ts'
 import { NotebookRef } from './notebook.ts'
 
 const CreateNotebookInput = builder.inputType('CreateNotebookInput', {
@@ -104,6 +104,15 @@ function notebookInput(name: string) {
   })
 }
 
+const RetryNotebookSyncInput = builder.inputType('RetryNotebookSyncInput', {
+  description: 'The notebook to save.',
+  fields: (t) => ({
+    notebookId: t.id({ required: true, description: 'Which one.' }),
+    confirmDeletions: t.boolean({ description: CONFIRM_DELETIONS }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
+  }),
+})
+
 /** What any mutation of a notebook may answer instead of it. */
 const REFUSALS = [NotFoundError, ForbiddenError, ValidationError, ConflictError]
 
@@ -163,9 +172,7 @@ builder.mutationFields((t) => ({
   retryNotebookSync: t.field({
     type: NotebookRef,
     description: 'Tries again to save the unsaved data of a notebook that is FAILED or ERROR; then it is STOPPED.',
-    args: {
-      input: t.arg({ type: notebookInput('RetryNotebookSyncInput'), required: true, description: 'Which one.' }),
-    },
+    args: { input: t.arg({ type: RetryNotebookSyncInput, required: true, description: 'Which one.' }) },
     errors: { types: [...REFUSALS, InvalidStateError], union },
     resolve: (_root, { input }, context) => retryNotebookSync(context.parts, viewerOf(context), input),
   }),

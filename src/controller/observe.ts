@@ -10,6 +10,7 @@ const WITH_ALL = {
   volumes: { orderBy: { index: 'asc' }, include: { dataStore: true } },
   containers: { orderBy: { generation: 'asc' } },
   localCopies: true,
+  syncs: { where: { state: { in: ['PENDING', 'RUNNING'] } }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] },
 } satisfies Prisma.NotebookInclude
 
 /** A notebook with everything that the reconciler decides by. */
@@ -82,6 +83,11 @@ function viewOf(notebook: NotebookRecord, statuses: Observation['statuses'], now
       target,
       written,
       saveFailed: saveError !== null,
+    })),
+    openSyncs: notebook.syncs.map(({ operation, cancelWished }) => ({
+      operation,
+      container: notebook.containers.find((container) => container.operation === operation)?.id ?? null,
+      cancelWished,
     })),
   }
 }

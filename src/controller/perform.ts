@@ -4,6 +4,7 @@ import { allocate, reserveNode } from './steps/admission.ts'
 import { removeContainer } from './steps/containers.ts'
 import type { StepContext } from './steps/context.ts'
 import { freeCompute, leave, stopContainer } from './steps/departure.ts'
+import { createSyncMover } from './steps/live-syncs.ts'
 import { collectMover, createMover, followMover, startMover } from './steps/movers.ts'
 import { awaitEditor, createNotebook, provideImage, startNotebook } from './steps/notebook-container.ts'
 import { warnOfRunLimit } from './steps/run-limit.ts'
@@ -21,8 +22,9 @@ export const PERFORMERS: Performers = {
   reserveNode,
   createMover: (context, { purpose }) => createMover(context, purpose),
   startMover: (context, { container }) => startMover(context, container),
-  followMover: (context, { container }) => followMover(context, container),
+  followMover: (context, { container, until }) => followMover(context, container, until),
   collectMover: (context, { container }) => collectMover(context, container),
+  createSyncMover: (context, { operation }) => createSyncMover(context, operation),
   allocate,
   provideImage,
   createNotebook,

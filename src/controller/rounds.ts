@@ -86,9 +86,11 @@ async function react(parts: ControllerParts, event: EngineEvent): Promise<void> 
 }
 
 /** A process was killed for memory in a container that may well live on; that changes no state. */
-async function warnOfMemory({ database }: ControllerParts, { notebook }: EngineEvent): Promise<void> {
+async function warnOfMemory({ database }: ControllerParts, { notebook, containerId }: EngineEvent): Promise<void> {
   const message = 'A process in the notebook was ended because the memory was used up.'
-  if (!(await database.notebook.findFirst({ where: { id: notebook, state: 'RUNNING', deletedAt: null } }))) return
+  const isItsOwn = { some: { id: containerId, role: 'NOTEBOOK' } } as const
+  const where = { id: notebook, state: 'RUNNING', deletedAt: null, containers: isItsOwn } as const
+  if (!(await database.notebook.findFirst({ where }))) return
   await changeNotebook(database, notebook, null, ({ state }) =>
     state === 'RUNNING' ? { events: [{ type: 'NotebookWarned', code: 'OUT_OF_MEMORY', message, dueAt: null }] } : {},
   )

@@ -18,6 +18,8 @@ export class Task {
   readonly #claim: Claim
   readonly #ended = new AbortController()
   #step = new AbortController()
+  /** Aborted by every wake-up since the last look. */
+  #look = new AbortController()
   /** How things stand after the last step, where it said so. */
   #known: Observation | null = null
   /** A step that was called off and has not ended yet: the engine is slow to answer. Until then no other call is made of it. */
@@ -35,8 +37,12 @@ export class Task {
     this.#ended.abort()
   }
 
-  /** The user may have changed their mind: a start that is not wished any more is cut off at once. */
+  /**
+   * Something may have changed: a start that is not wished any more is cut off at once, and who only reads along beside a
+   * running notebook looks again.
+   */
   async reconsider(): Promise<void> {
+    this.#look.abort()
     const step = this.#step
     const notebook = await this.#parts.database.notebook.findUnique({
       where: { id: this.#claim.notebookId },
@@ -67,7 +73,7 @@ export class Task {
     this.#known = null
     // A wish that comes between two steps without a look between them cuts off the second one.
     if (!known) this.#step = new AbortController()
-    const signal = AbortSignal.any([this.#ended.signal, this.#step.signal])
+    let signal = AbortSignal.any([this.#ended.signal, this.#step.signal])
     let name = 'observe'
     try {
       const observation = known ?? (await unlessAborted(this.#observe(), this.#step.signal))
@@ -81,6 +87,8 @@ export class Task {
       }
       if (step.name === 'rest') return await this.#rest(observation, step.until)
       name = step.name
+      const readsAlong = name === 'followMover' && observation.notebook.state === 'RUNNING'
+      if (readsAlong) signal = AbortSignal.any([signal, this.#look.signal])
       await this.#perform(observation, step, signal)
       return null
     } catch (error) {
@@ -105,6 +113,7 @@ export class Task {
   }
 
   #observe(): Promise<Observation | null> {
+    this.#look = new AbortController()
     return observe(this.#parts.database, this.#parts.engine, this.#claim.notebookId)
   }
 

@@ -33,7 +33,7 @@ export function planMover(
       return volume ? volumeTarget(parts, volume) : targetOfWorkspace(parts, notebook)
     }),
     allowedPrivateAddresses: [...parts.allowedPrivateAddresses],
-    confirmDeletions: false,
+    confirmDeletions: syncs.every(({ confirmDeletions }) => confirmDeletions),
     diskReserve: parts.catalogue.diskReserve,
   }
 }

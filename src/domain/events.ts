@@ -14,6 +14,7 @@ export type WarningCode =
   | 'CONFLICT'
   | 'DELETIONS_HELD'
   | 'DISK_NEARLY_FULL'
+  | 'SYNC_FAILED'
 
 export type NotebookEvent =
   | { type: 'NotebookCreated' }

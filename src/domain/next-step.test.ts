@@ -18,6 +18,7 @@ function view(place: Partial<View>): View {
     saveRetryAt: null,
     containers: [],
     copies: [],
+    openSyncs: [],
     ...place,
   }
 }
@@ -63,6 +64,47 @@ test('a RUNNING notebook rests until the next warning, then until its deadline, 
   expect(nextStep({ ...running, now: warning })).toEqual({ name: 'warnOfRunLimit', ahead: 300 })
   expect(nextStep({ ...running, now: warning, warnedAhead: 300 })).toEqual({ name: 'rest', until: later })
   expect(nextStep({ ...running, now: later })).toMatchObject({ name: 'leave', because: 'RUN_LIMIT' })
+})
+
+test('beside a RUNNING notebook wished syncs get one mover after the other, read along with until the deadline', () => {
+  const deadline = { stopsAt: later, warnedAhead: 300 }
+  const wished = { operation: 'one', container: null, cancelWished: false }
+  const running = view({ state: 'RUNNING', ...deadline, containers: [container()], openSyncs: [wished] })
+  expect(nextStep(running)).toEqual({ name: 'createSyncMover', operation: 'one' })
+  const carried = {
+    ...running,
+    openSyncs: [
+      { ...wished, container: 'm' },
+      { ...wished, operation: 'two' },
+    ],
+  }
+  const withMover = (status: SeenContainer['status']) =>
+    nextStep({ ...carried, containers: [container(), mover('PUSH', status)] })
+  expect(withMover('inert').name).toBe('startMover')
+  expect(withMover('running')).toEqual({ name: 'followMover', container: 'm', until: later })
+  expect(withMover('ended').name).toBe('collectMover')
+  expect(withMover('gone').name).toBe('collectMover')
+})
+
+test('a mover one of whose syncs was called off is ended, or never started', () => {
+  const openSyncs = [{ operation: 'one', container: 'm', cancelWished: true }]
+  const step = (status: SeenContainer['status']) =>
+    nextStep(view({ state: 'RUNNING', openSyncs, containers: [container(), mover('PULL', status)] }))
+  expect(step('running')).toEqual({ name: 'stopContainer', container: 'm' })
+  expect(step('inert').name).toBe('collectMover')
+  expect(step('ended').name).toBe('collectMover')
+})
+
+test('nothing that ends a run waits for a sync', () => {
+  const openSyncs = [{ operation: 'one', container: 'm', cancelWished: false }]
+  const syncing = view({ state: 'RUNNING', openSyncs, containers: [container(), mover('PUSH', 'running')] })
+  expect(nextStep({ ...syncing, desired: 'STOPPED' })).toMatchObject({ name: 'leave', because: 'WISH' })
+  expect(nextStep({ ...syncing, restartWished: true })).toMatchObject({ name: 'leave', because: 'RESTART' })
+  expect(nextStep({ ...syncing, stopsAt: now })).toMatchObject({ name: 'leave', because: 'RUN_LIMIT' })
+  const ended = { ...syncing, containers: [container({ status: 'ended' }), mover('PUSH', 'running')] }
+  expect(nextStep(ended)).toMatchObject({ name: 'leave', because: 'ENDED' })
+  const stopping = { ...ended, state: 'STOPPING', phase: 'STOPPING_CONTAINER', holdsCompute: true } as const
+  expect(nextStep(stopping)).toEqual({ name: 'stopContainer', container: 'm' })
 })
 
 test.each(['ended', 'gone'] as const)('a RUNNING notebook whose container is %s leaves', (status) => {

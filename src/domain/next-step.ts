@@ -26,6 +26,14 @@ export interface SeenCopy {
   saveFailed: boolean
 }
 
+/** A sync that is not over. */
+export interface SeenSync {
+  operation: string
+  /** The mover that carries it, by its container; null: none was made yet. */
+  container: string | null
+  cancelWished: boolean
+}
+
 export interface View {
   now: Date
   state: State
@@ -43,6 +51,8 @@ export interface View {
   saveRetryAt: Date | null
   containers: readonly SeenContainer[]
   copies: readonly SeenCopy[]
+  /** In the order in which they were wished. */
+  openSyncs: readonly SeenSync[]
 }
 
 /** Why a notebook leaves STARTING or RUNNING. */
@@ -53,8 +63,10 @@ export type Step =
   | { name: 'reserveNode' }
   | { name: 'createMover'; purpose: MoverPurpose }
   | { name: 'startMover'; container: string }
-  | { name: 'followMover'; container: string }
+  /** `until`: for so long at most, because something else is due then; null: until it ends. */
+  | { name: 'followMover'; container: string; until: Date | null }
   | { name: 'collectMover'; container: string }
+  | { name: 'createSyncMover'; operation: string }
   | { name: 'allocate' }
   | { name: 'provideImage' }
   | { name: 'createNotebook' }
@@ -140,7 +152,8 @@ function whileRunning(view: View): Step {
   if (view.desired !== 'RUNNING') return leave(view, 'WISH')
   if (view.restartWished) return leave(view, 'RESTART')
   if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
-  return view.stopsAt ? towardsDeadline(view, view.stopsAt) : { name: 'rest', until: null }
+  const step: Step = view.stopsAt ? towardsDeadline(view, view.stopsAt) : { name: 'rest', until: null }
+  return step.name === 'rest' ? (syncing(view, step.until) ?? step) : step
 }
 
 function towardsDeadline(view: View, stopsAt: Date): Step {
@@ -150,6 +163,22 @@ function towardsDeadline(view: View, stopsAt: Date): Step {
   return warning.dueAt <= view.now
     ? { name: 'warnOfRunLimit', ahead: warning.ahead }
     : { name: 'rest', until: warning.dueAt }
+}
+
+/**
+ * What syncs beside the running notebook ask for; null: there are none. One mover at a time, as they were wished. It is only
+ * read along with until something else is due.
+ */
+function syncing(view: View, until: Date | null): Step | null {
+  const mover = view.containers.find(({ role }) => role === 'MOVER')
+  if (!mover) {
+    const [next] = view.openSyncs
+    return next ? { name: 'createSyncMover', operation: next.operation } : null
+  }
+  const isCalledOff = view.openSyncs.some(({ container, cancelWished }) => container === mover.id && cancelWished)
+  if (isCalledOff && mover.status === 'inert') return { name: 'collectMover', container: mover.id }
+  if (isCalledOff && mover.status === 'running') return { name: 'stopContainer', container: mover.id }
+  return carry(mover, until)
 }
 
 function onTheWayDown(view: View): Step {
@@ -182,14 +211,17 @@ function atRest(view: View): Step {
 
 function mover(view: View, purpose: MoverPurpose): Step {
   const container = view.containers.find((each) => each.purpose === purpose)
-  if (!container) return { name: 'createMover', purpose }
-  switch (container.status) {
+  return container ? carry(container, null) : { name: 'createMover', purpose }
+}
+
+function carry({ id: container, status }: SeenContainer, until: Date | null): Step {
+  switch (status) {
     case 'inert':
-      return { name: 'startMover', container: container.id }
+      return { name: 'startMover', container }
     case 'running':
-      return { name: 'followMover', container: container.id }
+      return { name: 'followMover', container, until }
     default:
-      return { name: 'collectMover', container: container.id }
+      return { name: 'collectMover', container }
   }
 }
 

@@ -6,7 +6,7 @@
 import type { Viewer } from '../access/tokens.ts'
 import type { Vault } from '../access/vault.ts'
 import { ConflictError, ValidationError } from '../domain/errors.ts'
-import type { Transaction } from '../store/database.ts'
+import type { Database, Transaction } from '../store/database.ts'
 
 const KEY = /^[\x20-\x7e]{1,255}$/
 
@@ -39,10 +39,34 @@ export async function claimKey(
     SET "inputHash" = EXCLUDED."inputHash", "resultId" = EXCLUDED."resultId", "createdAt" = now()
     WHERE mine."createdAt" < now() - interval '24 hours'`
   if (claimed > 0) return null
-  const earlier = await tx.idempotencyKey.findUniqueOrThrow({
-    where: { userId_mutation_key: { userId: viewer.userId, mutation, key } },
-  })
+  const earlier = await tx.idempotencyKey.findUniqueOrThrow({ where: keyOf(viewer, mutation, key) })
   if (!inputHash.equals(earlier.inputHash))
     throw new ConflictError('This idempotency key was used with another input in the last 24 hours.')
   return earlier.resultId
+}
+
+/** Where a mutation made several things: what it made, for its repeats. Without a key there is nothing to note. */
+export async function noteResults(
+  tx: Transaction,
+  viewer: Viewer,
+  mutation: string,
+  { idempotencyKey: key }: Repeatable,
+  resultIds: string[],
+): Promise<void> {
+  if (key) await tx.idempotencyKey.update({ where: keyOf(viewer, mutation, key), data: { resultIds } })
+}
+
+/** What `noteResults` noted. */
+export async function recallResults(
+  database: Database,
+  viewer: Viewer,
+  mutation: string,
+  { idempotencyKey: key }: Repeatable,
+): Promise<string[]> {
+  const noted = key && (await database.idempotencyKey.findUnique({ where: keyOf(viewer, mutation, key) }))
+  return noted ? noted.resultIds : []
+}
+
+function keyOf({ userId }: Viewer, mutation: string, key: string) {
+  return { userId_mutation_key: { userId, mutation, key } }
 }

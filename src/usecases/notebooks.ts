@@ -56,6 +56,7 @@ const FRESH = {
   desired: 'RUNNING',
   desiredReason: null,
   restartWished: false,
+  confirmDeletions: false,
   endState: null,
   endReason: null,
   endMessage: null,
@@ -129,15 +130,24 @@ export function deleteNotebook(parts: UseCaseParts, viewer: Viewer, input: Delet
   })
 }
 
+export interface RetryNotebookSyncInput extends NotebookInput {
+  confirmDeletions?: boolean | null | undefined
+}
+
 /** From FAILED or ERROR with unsaved data: tries to save it again. Throws also InvalidStateError. */
-export function retryNotebookSync(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
+export function retryNotebookSync(
+  parts: UseCaseParts,
+  viewer: Viewer,
+  input: RetryNotebookSyncInput,
+): Promise<Notebook> {
   return wish(parts, viewer, 'retryNotebookSync', input, async (notebook, tx) => {
     await assertUnsaved(tx, notebook, 'saved again')
     await tx.localCopy.updateMany({
       where: { notebookId: notebook.id, written: true },
       data: { saveError: null, saveFault: null },
     })
-    return backToStopping(null)
+    const { set, ...change } = backToStopping(null)
+    return { ...change, set: { ...set, confirmDeletions: input.confirmDeletions ?? false } }
   })
 }
 

@@ -7,6 +7,7 @@ import { ensureAdmin } from '../../src/access/admin.ts'
 import { authenticate } from '../../src/access/tokens.ts'
 import { encodeId } from '../../src/domain/ids.ts'
 import {
+  CANCEL_SYNC,
   CREATE,
   CREATE_DATA_STORE,
   CREATE_PROJECT,
@@ -20,6 +21,7 @@ import {
   SMALL,
   START,
   STOP,
+  SYNC_DATA,
   UPDATE,
 } from './documents.ts'
 import { type User, uuidOf, type World, world } from './world.ts'
@@ -29,6 +31,7 @@ let owner: User
 let projectId: string
 let notebookId: string
 let dataStoreId: string
+let syncId: string
 
 beforeAll(async () => {
   w = await world()
@@ -39,6 +42,10 @@ beforeAll(async () => {
   const volumes = [{ mountPath: '/workspace/data', bucket: { dataStoreId, bucket: 'abc' } }]
   const { data } = await w.as(owner)<Result>(CREATE, { input: { projectId, ...SMALL, volumes } })
   notebookId = data.result.id
+  const sync = await w.database.dataSync.create({
+    data: { notebookId: uuidOf(notebookId), direction: 'PULL', operation: crypto.randomUUID() },
+  })
+  syncId = encodeId('DataSync', sync.id)
 })
 
 afterAll(() => w[Symbol.asyncDispose]())
@@ -62,6 +69,8 @@ const MUTATIONS: readonly [name: string, document: string, input: () => object][
   ['extendNotebook', EXTEND, () => ({ notebookId, seconds: 60 })],
   ['deleteNotebook', DELETE, () => ({ notebookId })],
   ['retryNotebookSync', RETRY, () => ({ notebookId })],
+  ['syncNotebookData', SYNC_DATA, () => ({ notebookId, direction: 'PUSH' })],
+  ['cancelDataSync', CANCEL_SYNC, () => ({ syncId })],
   ['createDataStore', CREATE_DATA_STORE, store],
   ['deleteDataStore', DELETE_DATA_STORE, () => ({ dataStoreId })],
   ['setQuota', SET_QUOTA, () => ({ projectId, gpus: 1 })],
@@ -101,10 +110,7 @@ describe('a project that is not yours', () => {
   test('does not exist for you: neither it, nor what is in it, by any way of asking', async () => {
     const stranger = await w.user()
     const rows = await w.database.volume.findFirstOrThrow({ where: { notebookId: uuidOf(notebookId) } })
-    const sync = await w.database.dataSync.create({
-      data: { notebookId: uuidOf(notebookId), direction: 'PULL', operation: crypto.randomUUID() },
-    })
-    const ids = [projectId, notebookId, dataStoreId, encodeId('Volume', rows.id), encodeId('DataSync', sync.id)]
+    const ids = [projectId, notebookId, dataStoreId, encodeId('Volume', rows.id), syncId]
     const node = 'query ($id: ID!) { node(id: $id) { __typename id } notebook(id: $id) { id } project(id: $id) { id } }'
     for (const id of ids) {
       expect(await w.as(stranger)(node, { id })).toMatchObject({
@@ -130,6 +136,7 @@ describe('a project that is not yours', () => {
         ...('projectId' in input() ? { projectId: encodeId('Project', uuid) } : {}),
         ...('notebookId' in input() ? { notebookId: encodeId('Notebook', uuid) } : {}),
         ...('dataStoreId' in input() ? { dataStoreId: encodeId('DataStore', uuid) } : {}),
+        ...('syncId' in input() ? { syncId: encodeId('DataSync', uuid) } : {}),
       }
       expect(await askWith(nowhere)).toEqual(foreign)
       const nonsense = Object.fromEntries(Object.keys(nowhere).map((key) => [key, 'nonsense']))

@@ -11,6 +11,9 @@ const ERRORS = `... on Error {
   ... on FlavorUnavailableError { available }
 }`
 
+/** The state of a sync is of another type than that of an InvalidStateError. */
+const SYNC_ERRORS = ERRORS.replace('InvalidStateError { state', 'InvalidStateError { notebookState: state')
+
 function notebookMutation(name: string): string {
   const input = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`
   return `mutation ($input: ${input}!) { result: ${name}(input: $input) { __typename ${NOTEBOOK} ${ERRORS} } }`
@@ -24,6 +27,16 @@ export const RESTART = notebookMutation('restartNotebook')
 export const EXTEND = notebookMutation('extendNotebook')
 export const DELETE = notebookMutation('deleteNotebook')
 export const RETRY = notebookMutation('retryNotebookSync')
+
+const SYNC = '... on DataSync { id direction state endedAt volume { mountPath } }'
+
+export const SYNC_DATA = `mutation ($input: SyncNotebookDataInput!) {
+  result: syncNotebookData(input: $input) { __typename ... on SyncNotebookDataSuccess { syncs { ${SYNC} } } ${SYNC_ERRORS} }
+}`
+
+export const CANCEL_SYNC = `mutation ($input: CancelDataSyncInput!) {
+  result: cancelDataSync(input: $input) { __typename ${SYNC} ${SYNC_ERRORS} }
+}`
 
 export const CREATE_PROJECT = `mutation ($input: CreateProjectInput!) {
   result: createProject(input: $input) { __typename ... on Project { id name } ${ERRORS} }
@@ -68,6 +81,7 @@ export interface Result {
     requested: number
     endpoint: string
     pathStyle: boolean
+    syncs: { id: string; direction: string; state: string; volume: { mountPath: string } | null }[]
   }
 }
 

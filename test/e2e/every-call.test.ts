@@ -22,6 +22,7 @@ const CALLS_ENGINE: Readonly<Record<StepName, boolean>> = {
   startMover: true,
   followMover: true,
   collectMover: true,
+  createSyncMover: true,
   allocate: true,
   provideImage: true,
   createNotebook: true,

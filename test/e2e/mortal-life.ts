@@ -1,10 +1,11 @@
 /**
- * A notebook's life on real parts, of which every file is known: three runs, with a restart, a save that the user's store
+ * A notebook's life on real parts, of which every file is known: three runs, with syncs while it runs, a restart, a save that the user's store
  * refuses and that is taken again, a second start, and a deletion out of RUNNING. Answers its id once it is deleted.
  */
 import { expect } from 'vitest'
 import { encodeId } from '../../src/domain/ids.ts'
 import { SAVE_RETRY_SECONDS } from '../../src/domain/lifecycle.ts'
+import { syncNotebookData } from '../../src/usecases/live-syncs.ts'
 import { deleteNotebook, restartNotebook, startNotebook, stopNotebook } from '../../src/usecases/notebooks.ts'
 import { type MortalWorld, mountPathOf, OBJECTS, PERMISSIONS, type Permission } from './mortal-world.ts'
 
@@ -20,6 +21,7 @@ export async function liveItsLife(w: MortalWorld): Promise<string> {
   const { id } = await w.notebook()
   const input = { notebookId: encodeId('Notebook', id) }
   await work(w, id, 1)
+  for (const direction of ['PULL', 'PUSH'] as const) await syncBeside(w, id, direction)
 
   await restartNotebook(w, w.viewer, input)
   await work(w, id, 2)
@@ -51,6 +53,14 @@ async function work(w: MortalWorld, id: string, run: number): Promise<void> {
   }
   for (const permission of PERMISSIONS) expect(await inside.read(`${mountPathOf(permission)}/kept`)).toBe(OBJECTS.kept)
   for (const permission of WRITABLE) await inside.run(`rm -f ${mountPathOf(permission)}/doomed`)
+}
+
+async function syncBeside(w: MortalWorld, id: string, direction: 'PULL' | 'PUSH'): Promise<void> {
+  const wished = await syncNotebookData(w, w.viewer, { notebookId: encodeId('Notebook', id), direction })
+  const where = { id: { in: wished.map((sync) => sync.id) } }
+  await w.until(id, async () => (await w.database.dataSync.count({ where: { ...where, endedAt: null } })) === 0)
+  const states = (await w.database.dataSync.findMany({ where })).map(({ state }) => state)
+  expect(new Set(states), `of a ${direction} in RUNNING`).toEqual(new Set(['DONE']))
 }
 
 /** As if the wait for the next try by itself were over. */

@@ -1,10 +1,11 @@
 /**
  * A notebook's whole life with every turn that it can take by itself or by its user: a mover that takes its time, an image that
- * is built, an answer of the engine that got lost, a warning of its limit, a restart, a save that fails and is taken again, a second start, and a
+ * is built, an answer of the engine that got lost, a warning of its limit, syncs while it runs, a restart, a save that fails and is taken again, a second start, and a
  * deletion out of RUNNING. It reaches every step of the journal and every engine call that acts; the matrix says so if not.
  */
 import { encodeId } from '../../src/domain/ids.ts'
 import { SAVE_RETRY_SECONDS } from '../../src/domain/lifecycle.ts'
+import { syncNotebookData } from '../../src/usecases/live-syncs.ts'
 import { deleteNotebook, restartNotebook, startNotebook, stopNotebook } from '../../src/usecases/notebooks.ts'
 import { bucketOf, IMAGE, type World } from './world.ts'
 
@@ -23,6 +24,7 @@ export async function liveItsLife(w: World, inItsLastRun?: () => Promise<void>):
   await isRunning(w, id, 1)
   await comeNearItsLimit(w, id)
   await w.until(id, async () => (await warningsOf(w, id)) === 1)
+  for (const direction of ['PULL', 'PUSH'] as const) await syncBeside(w, id, direction)
 
   await restartNotebook(w, w.viewer, input)
   await isRunning(w, id, 2)
@@ -53,6 +55,17 @@ async function isRunning(w: World, id: string, run: number): Promise<void> {
     async ({ state }) =>
       state === 'RUNNING' && (await w.database.billingPeriod.count({ where: { notebookId: id } })) === run,
   )
+}
+
+/** Moves all its data beside the running notebook. Whatever control plane dies over it, it comes to a good end. */
+async function syncBeside(w: World, notebookId: string, direction: 'PULL' | 'PUSH'): Promise<void> {
+  const wished = await syncNotebookData(w, w.viewer, { notebookId: encodeId('Notebook', notebookId), direction })
+  const ids = wished.map(({ id }) => id)
+  const syncs = () => w.database.dataSync.findMany({ where: { id: { in: ids } } })
+  await w.until(notebookId, async () => (await syncs()).every(({ endedAt }) => endedAt !== null))
+  const failed = (await syncs()).filter(({ state }) => state !== 'DONE')
+  if (failed.length > 0)
+    throw new Error(`Syncs beside the notebook failed: ${JSON.stringify(failed.map(({ message }) => message))}`)
 }
 
 /** As if the run had lasted until shortly before its limit. */

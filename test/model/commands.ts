@@ -30,6 +30,8 @@ const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
   restart: [5, (lab, n) => lab.restart(n)],
   remove: [1, (lab, n) => lab.remove(n, false)],
   'remove by force': [1, (lab, n) => lab.remove(n, true)],
+  'sync beside': [4, (lab, n, m) => lab.sync(n, m)],
+  'cancel syncs': [1, (lab, n) => lab.cancelSyncs(n)],
   retry: [2, (lab, n) => lab.retry(n)],
   discard: [1, (lab, n, m) => lab.discard(n, m % 2 === 0)],
   limit: [2, (lab, n, m) => lab.limit(n, m % 3 === 0 ? null : 60 + m)],

@@ -1,5 +1,6 @@
 /** What only the fake engine's own history can show: files that were lost, and two writers at once. */
 import type { HistoryEntry } from '../../src/engine/fake/history.ts'
+import { type ContainerEntry, isBeside } from '../testkit/engine-history.ts'
 import type { Violation } from '../testkit/invariants.ts'
 
 /** Volumes that were removed with files which no bucket had; `isDiscarded`: their user had given them up. */
@@ -11,20 +12,22 @@ export function lostFiles(history: readonly HistoryEntry[], isDiscarded: (volume
   })
 }
 
-/** Two containers that ran at the same time and could write to the same volume. */
+/** Two containers that ran at the same time and could write to the same volume, though neither was a mover beside the other. */
 export function writersAtOnce(history: readonly HistoryEntry[]): Violation[] {
-  const writers = new Map<string, string>()
-  const violations: Violation[] = []
-  for (const entry of history) {
-    if (entry.what === 'volumeRemoved' || entry.what === 'created') continue
-    for (const volume of entry.writes) {
-      const writer = writers.get(volume)
-      if (entry.what === 'started') {
-        const what = `Containers ${writer} and ${entry.container} ran at once on volume ${volume}.`
-        if (writer) violations.push({ invariant: 'one live container per notebook at most', what })
-        writers.set(volume, entry.container)
-      } else if (writer === entry.container) writers.delete(volume)
-    }
-  }
-  return violations
+  const running = new Map<string, ContainerEntry>()
+  return history.flatMap((entry): Violation[] => {
+    if (entry.what === 'volumeRemoved' || entry.what === 'created') return []
+    running.delete(entry.container)
+    if (entry.what !== 'started') return []
+    const others = [...running.values()].filter((other) => !isBeside(entry, other))
+    running.set(entry.container, entry)
+    return others.flatMap((other) =>
+      entry.writes
+        .filter((volume) => other.writes.includes(volume))
+        .map((volume) => ({
+          invariant: 'one live container per notebook at most',
+          what: `Containers ${other.container} and ${entry.container} ran at once on volume ${volume}.`,
+        })),
+    )
+  })
 }

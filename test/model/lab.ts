@@ -11,6 +11,7 @@ import { EngineUnavailableError } from '../../src/engine/port.ts'
 import type { Notebook } from '../../src/generated/prisma/client.ts'
 import { createNotebook } from '../../src/usecases/create-notebook.ts'
 import { extendNotebook } from '../../src/usecases/extend-notebook.ts'
+import { cancelDataSync, syncNotebookData } from '../../src/usecases/live-syncs.ts'
 import {
   deleteNotebook,
   restartNotebook,
@@ -109,6 +110,21 @@ export async function lab() {
     restart: (n: number) => withNotebook(n, (input) => restartNotebook(w, viewer, input)),
     remove: (n: number, force: boolean) => withNotebook(n, (input) => deleteNotebook(w, viewer, { ...input, force })),
     retry: (n: number) => withNotebook(n, (input) => retryNotebookSync(w, viewer, input)),
+    sync: (n: number, m: number) =>
+      withNotebook(n, (input) =>
+        syncNotebookData(w, viewer, {
+          ...input,
+          direction: m % 2 === 0 ? 'PULL' : 'PUSH',
+          confirmDeletions: m % 3 === 0,
+        }),
+      ),
+    cancelSyncs: (n: number) =>
+      withNotebook(n, async (_, id) => {
+        const open = await database.dataSync.findFirst({
+          where: { notebookId: id, state: { in: ['PENDING', 'RUNNING'] } },
+        })
+        if (open) await cancelDataSync(w, viewer, { syncId: encodeId('DataSync', open.id) })
+      }),
     limit: (n: number, maxRunSeconds: number | null) =>
       withNotebook(n, (input) => updateNotebook(w, viewer, { ...input, maxRunSeconds, autoRestart: n % 2 === 1 })),
     extend: (n: number, seconds: number) =>

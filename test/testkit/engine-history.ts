@@ -4,7 +4,7 @@
  */
 import type { HistoryEntry } from '../../src/engine/fake/history.ts'
 
-type ContainerEntry = Exclude<HistoryEntry, { what: 'volumeRemoved' }>
+export type ContainerEntry = Exclude<HistoryEntry, { what: 'volumeRemoved' }>
 
 export function judgeHistory(history: readonly HistoryEntry[]): string[] {
   const running = new Map<string, ContainerEntry>()
@@ -24,9 +24,16 @@ function lostWith({ volume, unsaved }: Extract<HistoryEntry, { what: 'volumeRemo
     : []
 }
 
+/** A mover that was made for a notebook which runs: the two may write to the same volume. */
+export function isBeside(entry: ContainerEntry, other: ContainerEntry): boolean {
+  const [mover, notebook] = [entry.identity, other.identity]
+  const areOfOne = mover.notebook === notebook.notebook && mover.generation > notebook.generation
+  return areOfOne && mover.role === 'mover' && notebook.role === 'notebook'
+}
+
 function clashesOf(entry: ContainerEntry, other: ContainerEntry): string[] {
   const faults = entry.writes
-    .filter((volume) => other.writes.includes(volume))
+    .filter((volume) => other.writes.includes(volume) && !isBeside(entry, other))
     .map((volume) => `Volume ${volume}: ${nameOf(entry)} began to write while ${nameOf(other)} still did.`)
   const isSecond = entry.identity.role === 'notebook' && other.identity.role === 'notebook'
   return isSecond && entry.identity.notebook === other.identity.notebook

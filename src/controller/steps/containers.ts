@@ -2,6 +2,8 @@
  * The engine protocol: a container is made inert, put on record under the lease, and only then started by its id. Here is
  * its making and its removal, for notebooks and movers alike.
  */
+import { randomUUID } from 'node:crypto'
+import type { MoverPurpose } from '../../domain/next-step.ts'
 import {
   type ContainerEngine,
   type ContainerSpec,
@@ -9,7 +11,8 @@ import {
   NameTakenError,
   type VolumeMount,
 } from '../../engine/port.ts'
-import type { Container } from '../../generated/prisma/client.ts'
+import type { Container, LocalCopy } from '../../generated/prisma/client.ts'
+import { MOVER_PATHS } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
 import type { StepContext } from './context.ts'
@@ -37,8 +40,24 @@ export function moverSpec(mounts: VolumeMount[]): Omit<ContainerSpec, 'identity'
   }
 }
 
+/** Only a pull may write to the data. */
+export function moverMounts(
+  notebook: StepContext['notebook'],
+  targets: readonly LocalCopy[],
+  purpose: MoverPurpose,
+): VolumeMount[] {
+  const data = targets.map(({ target, engineVolume }) => {
+    const volume = notebook.volumes.find(({ id }) => id === target)
+    const path = volume ? MOVER_PATHS.volume(volume.index) : MOVER_PATHS.workspace
+    return { volume: engineVolume, path, readOnly: purpose !== 'PULL' }
+  })
+  if (!notebook.sideVolume) throw new Error(`Notebook ${notebook.id} has local copies without manifests`)
+  return [...data, { volume: notebook.sideVolume, path: MOVER_PATHS.side, readOnly: false }]
+}
+
 /**
  * Makes a container of the next generation and puts it on record. `record` adds what else belongs into that transaction.
+ * `operation` is that of syncs that were wished before their mover was made; a new one unless given.
  * What a predecessor made of that generation but did not record is inert and goes first. What ran under it and is not on
  * record is of a later time than a restored database: it is kept, and the next generation is tried.
  */
@@ -47,6 +66,7 @@ export async function createContainer(
   purpose: Container['purpose'],
   spec: Omit<ContainerSpec, 'identity'>,
   record: (container: Container, tx: Transaction, at: Date) => Promise<Change>,
+  operation: string = randomUUID(),
 ): Promise<void> {
   const { notebook, parts } = context
   const generation = notebook.generation + 1
@@ -64,7 +84,7 @@ export async function createContainer(
   }
   await context.change(async (_, tx, at) => {
     const container = await tx.container.create({
-      data: { id, notebookId: notebook.id, generation, role, purpose, nodeId: parts.engine.nodeId },
+      data: { id, notebookId: notebook.id, generation, role, purpose, nodeId: parts.engine.nodeId, operation },
     })
     const change = await record(container, tx, at)
     return { ...change, set: { ...change.set, generation } }

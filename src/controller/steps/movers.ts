@@ -7,15 +7,16 @@ import { planMover } from '../../data/plan.ts'
 import { parseProgress, parseResult, targetOf, writeProgress } from '../../data/progress.ts'
 import { MOVER_GRACE_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
 import type { MoverPurpose } from '../../domain/next-step.ts'
-import type { VolumeMount } from '../../engine/port.ts'
 import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
 import { Watchdog } from '../watchdog.ts'
-import { createContainer, moverSpec } from './containers.ts'
+import { createContainer, moverMounts, moverSpec } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
+import { recordLiveOutcome } from './live-syncs.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
 import { afterPull, recordOutcome } from './outcomes.ts'
 
+const LONGEST_FOLLOW_MS = 3_600_000
 const SAVING_FIRST = 'Saving what an earlier run could not save.'
 
 /** Makes the mover that pulls what is not there, saves the workspace, or pushes the volumes that were written to. */
@@ -23,22 +24,28 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
   const targets = context.notebook.localCopies.filter((copy) => isTarget(copy, purpose))
   if (purpose === 'PULL' && (targets.length === 0 || (await isNew(context)))) return afterPull(context)
   if (purpose !== 'PULL' && (await giveUpLostCopies(context, targets))) return
-  await createContainer(context, purpose, moverSpec(mountsOf(context, targets, purpose)), async ({ operation }, tx) => {
-    await tx.dataSync.createMany({
-      data: targets.map(({ target }) => ({
-        notebookId: context.notebook.id,
-        volumeId: target === 'workspace' ? null : target,
-        direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
-        operation,
-      })),
-    })
-    const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
-    return {
-      ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
-      // From here on something of the workspace may lie in its bucket.
-      ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
-    }
-  })
+  await createContainer(
+    context,
+    purpose,
+    moverSpec(moverMounts(context.notebook, targets, purpose)),
+    async ({ operation }, tx) => {
+      await tx.dataSync.createMany({
+        data: targets.map(({ target }) => ({
+          notebookId: context.notebook.id,
+          volumeId: target === 'workspace' ? null : target,
+          direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
+          operation,
+          confirmDeletions: context.notebook.confirmDeletions,
+        })),
+      })
+      const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
+      return {
+        ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
+        // From here on something of the workspace may lie in its bucket.
+        ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
+      }
+    },
+  )
 }
 
 /**
@@ -75,16 +82,6 @@ function isTarget({ target, written, saveError }: LocalCopy, purpose: MoverPurpo
   return written && saveError === null && (target === 'workspace') === (purpose === 'SAVE')
 }
 
-function mountsOf({ notebook }: StepContext, targets: LocalCopy[], purpose: MoverPurpose): VolumeMount[] {
-  const data = targets.map(({ target, engineVolume }) => {
-    const volume = notebook.volumes.find(({ id }) => id === target)
-    const path = volume ? MOVER_PATHS.volume(volume.index) : MOVER_PATHS.workspace
-    return { volume: engineVolume, path, readOnly: purpose !== 'PULL' }
-  })
-  if (!notebook.sideVolume) throw new Error(`Notebook ${notebook.id} has local copies without manifests`)
-  return [...data, { volume: notebook.sideVolume, path: MOVER_PATHS.side, readOnly: false }]
-}
-
 /** Says that its syncs run, then starts it with the plan. */
 export async function startMover(context: StepContext, containerId: string): Promise<void> {
   const { operation } = recordOf(context, containerId)
@@ -101,15 +98,20 @@ export async function startMover(context: StepContext, containerId: string): Pro
   await engine.start(containerId, JSON.stringify(plan))
 }
 
-/** Reads along until the mover ends. One that moves nothing for 15 min is stopped; its result then says what it did. */
-export async function followMover(context: StepContext, containerId: string): Promise<void> {
+/**
+ * Reads along until the mover ends, or until `until`, if that is given. One that moves nothing for 15 min is stopped; its
+ * result then says what it did.
+ */
+export async function followMover(context: StepContext, containerId: string, until: Date | null): Promise<void> {
   const { parts, lease } = context
   const { operation } = recordOf(context, containerId)
   const syncs = new Map((await syncsOf(context, operation)).map((sync) => [targetOf(sync), sync]))
   // Who follows a mover again hears all its reports from the start: what is on record already is no progress.
   const moved = new Map([...syncs].map(([target, sync]) => [target, Number(sync.bytesDone) + sync.filesDone]))
   using stall = watch(context, [...syncs.values()])
-  for await (const text of parts.engine.lines(containerId, AbortSignal.any([context.signal, stall.signal]))) {
+  using enough = until && new Watchdog(parts.clock, 0, new Error('Something else is due.'), timeUntil(context, until))
+  const over = AbortSignal.any([context.signal, stall.signal, ...(enough ? [enough.signal] : [])])
+  for await (const text of parts.engine.lines(containerId, over)) {
     const line = parseProgress(text)
     const sync = line && syncs.get(line.target)
     if (!line || !sync || line.operation !== operation) continue
@@ -125,11 +127,16 @@ export async function followMover(context: StepContext, containerId: string): Pr
   await engine.stop(containerId, MOVER_GRACE_SECONDS)
 }
 
+/** In ms; what is further away than a timer can hold is looked at again before. */
+function timeUntil({ observation }: StepContext, until: Date): number {
+  return Math.min(LONGEST_FOLLOW_MS, until.getTime() - observation.view.now.getTime())
+}
+
 /** Its patience begins with the last progress, also when that was before the control plane was restarted. */
 function watch({ parts, observation }: StepContext, syncs: readonly DataSync[]): Watchdog {
   const patience = STALL_SECONDS.data * 1000
-  const signs = syncs.flatMap(({ startedAt, progressedAt }) => [startedAt, progressedAt])
-  const last = Math.max(...signs.map((sign) => (sign ?? observation.view.now).getTime()))
+  const signs = syncs.map(({ startedAt, progressedAt }) => progressedAt ?? startedAt ?? observation.view.now)
+  const last = Math.max(...signs.map((sign) => sign.getTime()))
   const silence = observation.view.now.getTime() - last
   return new Watchdog(parts.clock, patience, new Error('The mover moves nothing any more.'), patience - silence)
 }
@@ -139,9 +146,10 @@ export async function collectMover(context: StepContext, containerId: string): P
   const record = recordOf(context, containerId)
   const status = context.observation.statuses.get(containerId) ?? null
   const syncs = await syncsOf(context, record.operation)
+  const hadNoPlan = status?.exitCode === EXIT.NO_PLAN
   const results = new Map<DataSync, TargetResult | null>()
-  if (status && status.exitCode !== EXIT.NO_PLAN)
-    for (const sync of syncs) results.set(sync, await readResult(context, record, sync))
+  if (status && !hadNoPlan) for (const sync of syncs) results.set(sync, await readResult(context, record, sync))
+  if (context.notebook.state === 'RUNNING') return recordLiveOutcome(context, record, syncs, results, hadNoPlan)
   const fault = await recordOutcome(context, record, syncs, results)
   if (fault) throw new PassingFaultError(fault)
 }
@@ -157,6 +165,10 @@ function recordOf({ notebook }: StepContext, containerId: string): Container {
   return record
 }
 
+/** Those that are not over yet: a user may have called one off before its mover was made. */
 function syncsOf({ parts }: StepContext, operation: string): Promise<DataSync[]> {
-  return parts.database.dataSync.findMany({ where: { operation }, orderBy: { createdAt: 'asc' } })
+  return parts.database.dataSync.findMany({
+    where: { operation, state: { in: ['PENDING', 'RUNNING'] } },
+    orderBy: { createdAt: 'asc' },
+  })
 }

@@ -15,6 +15,8 @@ import type { StepContext } from './context.ts'
 import { failStart } from './departure.ts'
 import { NOT_TRIED } from './local-copies.ts'
 
+export const NO_RESULT = 'The data mover ended without a result.'
+
 interface Failure {
   target: string
   /** One sentence for people that names the volume. */
@@ -46,7 +48,9 @@ export async function recordOutcome(
     const events: NotebookEvent[] = []
     for (const sync of syncs) {
       const result = results.get(sync) ?? null
-      events.push(...(result ? await writeResult(tx, sync, result, at) : await giveUpSync(tx, sync, at)))
+      if (result) events.push(...(await writeResult(tx, sync, result, at)))
+      // The mover was cut off before this target had a result.
+      else events.push(await endSync(tx, sync, 'FAILED', NO_RESULT, at))
       if (result?.state === 'done') await settleCopy(context, tx, sync, at)
     }
     await tx.container.update({ where: { id: container.id }, data: { settled: true } })
@@ -60,7 +64,6 @@ function failureOf(context: StepContext, sync: DataSync, result: TargetResult | 
   if (result?.state === 'done') return []
   const { volumes, state, attempts } = context.notebook
   const volume = volumes.find(({ id }) => id === sync.volumeId)
-  const name = volume ? `Volume ${volume.mountPath}` : 'The workspace'
   const { kind, ofFiles, diskFull } = result?.error ?? {}
   // A mover that was cut off has not tried: it may once more.
   const isOnlyTry = sync.direction === 'PUSH' && state === 'STARTING' && (result !== null || attempts > 0)
@@ -69,7 +72,7 @@ function failureOf(context: StepContext, sync: DataSync, result: TargetResult | 
   return [
     {
       target: targetOf(sync),
-      message: `${name}: ${result?.error?.message ?? 'the data mover ended without a result.'}`,
+      message: `${nameOfTarget({ volumes }, sync)}: ${result?.error?.message ?? 'the data mover ended without a result.'}`,
       fault: isTheUsers ? 'FAILED' : 'ERROR',
       reason: diskFull ? 'DISK_FULL' : isTheUsers ? 'DATA_ACCESS' : 'PLATFORM',
       final: kind === 'data' || tooLong || isOnlyTry,
@@ -78,8 +81,14 @@ function failureOf(context: StepContext, sync: DataSync, result: TargetResult | 
   ]
 }
 
-/** What a push that failed did not carry, if it got as far as to count it. */
-function leftBy(result: TargetResult): Failure['unsaved'] {
+/** For people. */
+export function nameOfTarget({ volumes }: Pick<StepContext['notebook'], 'volumes'>, sync: DataSync): string {
+  const volume = volumes.find(({ id }) => id === sync.volumeId)
+  return volume ? `Volume ${volume.mountPath}` : 'The workspace'
+}
+
+/** What a push did not carry, if it got as far as to count it. */
+export function leftBy(result: TargetResult): Failure['unsaved'] {
   const { filesTotal, filesDone, filesSkipped, filesDeleted, bytesTotal, bytesDone } = result
   return {
     unsavedFiles: filesTotal === null ? null : filesTotal - filesDone - filesSkipped - filesDeleted,
@@ -87,18 +96,19 @@ function leftBy(result: TargetResult): Failure['unsaved'] {
   }
 }
 
-/** The mover was cut off before this target had a result. */
-async function giveUpSync(tx: Transaction, sync: DataSync, at: Date): Promise<NotebookEvent[]> {
+/** The end of a sync that has no result. Answers its last report. */
+export async function endSync(
+  tx: Transaction,
+  { id }: DataSync,
+  state: 'FAILED' | 'CANCELLED',
+  message: string | null,
+  at: Date,
+): Promise<NotebookEvent> {
   await tx.dataSync.update({
-    where: { id: sync.id },
-    data: {
-      state: 'FAILED',
-      endedAt: at,
-      message: 'The data mover ended without a result.',
-      revision: { increment: 1 },
-    },
+    where: { id },
+    data: { state, endedAt: at, eta: null, message, revision: { increment: 1 } },
   })
-  return [{ type: 'SyncProgressed', syncId: sync.id }]
+  return { type: 'SyncProgressed', syncId: id }
 }
 
 async function settleCopy({ notebook }: StepContext, tx: Transaction, sync: DataSync, at: Date): Promise<void> {

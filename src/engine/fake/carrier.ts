@@ -1,14 +1,15 @@
 /**
  * Movers that really carry files between the fake object store and volumes, one file at a time, so that one that is killed
  * leaves half of the work done. A pull makes the volume what the bucket is, whatever was in it: a pull over files that are
- * not saved yet loses them, and a test that compares files sees it. A push uploads what differs, and deletes where the
- * permission says so.
+ * not saved yet loses them, and a test that compares files sees it. Only beside a running notebook it leaves alone what was
+ * changed since the last sync, as a real one always does. A push uploads what differs, and deletes where the permission says so.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { Plan, ProgressLine, Target, TargetResult } from '../../mover/protocol.ts'
 import type { FakeProcess, Program } from './container.ts'
 import type { FakeBucket, FakeObjectStore } from './object-store.ts'
 import { moverThat } from './programs.ts'
+import { sha256 } from './scribe.ts'
 
 /** Where the files of a volume of the engine belong. */
 export interface Origin {
@@ -17,8 +18,15 @@ export interface Origin {
   permission: Target['permission']
 }
 
-/** `learn` is told where each volume belongs, as soon as a mover is. */
-export function carrier(store: FakeObjectStore, learn: (volume: string, origin: Origin) => void): Program {
+export interface CarrierParts {
+  store: FakeObjectStore
+  /** Told where each volume belongs, as soon as a mover is. */
+  learn: (volume: string, origin: Origin) => void
+  /** Whether a notebook runs on the volume. */
+  isInUse: (volume: string) => boolean
+}
+
+export function carrier({ store, learn, isInUse }: CarrierParts): Program {
   return (process) =>
     moverThat(async (target, plan, report) => {
       const { bucket, prefix } = target.source
@@ -26,7 +34,8 @@ export function carrier(store: FakeObjectStore, learn: (volume: string, origin: 
       if (volume) learn(volume, { bucket, prefix, permission: target.permission })
       const error = await store.admit(bucket)
       if (error) return { state: 'failed', error }
-      return carry(process, store.bucket(bucket), target, plan, report)
+      const isBeside = volume !== undefined && isInUse(volume)
+      return carry(process, store.bucket(bucket), target, plan, report, isBeside)
     })(process)
 }
 
@@ -39,12 +48,15 @@ async function carry(
   target: Target,
   { direction }: Plan,
   report: (progress: Partial<ProgressLine>) => void,
+  isBeside: boolean,
 ): Promise<Partial<TargetResult>> {
   const here = filesHere(process, target)
   const there = filesThere(bucket, target)
   const [from, to] = direction === 'pull' ? [there, here] : [here, there]
   const deletes = direction === 'pull' || target.permission === 'RWD'
-  const moves = movesBetween(from, to, deletes)
+  const all = movesBetween(from, to, deletes)
+  const isMerged = isBeside && direction === 'pull' && target.permission !== 'RO'
+  const moves = isMerged ? sparing(all, here, lastSynced(process, target), target.permission) : all
   const counters = { ...countersOf(moves), filesDone: 0, filesDeleted: 0, bytesDone: 0 }
   const apply = direction === 'pull' ? applyHere(process, target) : applyThere(bucket, target)
   report({ stage: 'moving', ...counters })
@@ -58,7 +70,27 @@ async function carry(
     counters.bytesDone += move.content?.length ?? 0
     report({ stage: 'moving', ...counters })
   }
+  process.write(recordOf(target), JSON.stringify(Object.fromEntries([...filesHere(process, target)].map(digested))))
   return { ...counters, filesTotal: moves.length, bytesTotal: counters.bytesDone }
+}
+
+/** Digests by path: what a volume held when its last sync ended. */
+type LastSynced = Record<string, string>
+
+const recordOf = ({ sideDir }: Target): string => `${sideDir}/last-synced.json`
+const digested = ([path, content]: [string, Buffer]) => [path, sha256(content)] as const
+
+function lastSynced(process: FakeProcess, target: Target): LastSynced {
+  return JSON.parse(process.read(recordOf(target))?.toString() ?? '{}') as LastSynced
+}
+
+/** The moves that touch nothing which was changed or, where deletions count, deleted here since the last sync. */
+function sparing(moves: Move[], here: FakeBucket, last: LastSynced, permission: Target['permission']): Move[] {
+  return moves.filter(({ path, content }) => {
+    const local = here.get(path)
+    if (local) return last[path] === sha256(local)
+    return !(permission === 'RWD' && content && last[path] === sha256(content))
+  })
 }
 
 function filesHere(process: FakeProcess, { dataDir }: Target): FakeBucket {

@@ -69,7 +69,16 @@ export class FakeDaemon {
 
   /** Programs that work on files: movers that carry them, notebooks that write some. */
   workPrograms(): Programs {
-    return { mover: carrier(this.store, (volume, origin) => this.#origins.set(volume, origin)), notebook: scribe }
+    const learn = (volume: string, origin: Origin) => this.#origins.set(volume, origin)
+    const isInUse = (volume: string) => this.#notebookRunsOn(volume)
+    return { mover: carrier({ store: this.store, learn, isInUse }), notebook: scribe }
+  }
+
+  #notebookRunsOn(volume: string): boolean {
+    return [...this.#containers.values()].some(
+      ({ state, spec: { identity, mounts } }) =>
+        state === 'running' && identity.role === 'notebook' && mounts.some((mount) => mount.volume === volume),
+    )
   }
 
   /** Throws NameTakenError, ImageError. */
