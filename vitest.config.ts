@@ -10,8 +10,8 @@ const BY_HAND = ['test/e2e/every-call.test.ts', 'test/e2e/daemon.test.ts', 'test
 /** Needs Postgres only, and brings its own. A machine that is busy with something else is no failure. */
 const ON_POSTGRES = {
   globalSetup: 'test/testkit/postgres-setup.ts',
-  testTimeout: 20_000,
-  hookTimeout: 20_000,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
 }
 
 /** A real Docker daemon and a real S3 server, one file after the other. */

@@ -109,3 +109,12 @@ export const PeriodEndSource = builder.enumType('PeriodEndSource', {
     LIVENESS: 'The last time the container was seen alive.',
   }),
 })
+
+export const RoleRef = builder.enumType('Role', {
+  description: 'What a member may do in a project.',
+  values: described({
+    READER: 'List, watch and open.',
+    OPERATOR: 'Also create, run, stop and delete notebooks, and data stores.',
+    OWNER: 'Also members.',
+  }),
+})

@@ -1,6 +1,6 @@
 /** Events: what happened to notebooks, as a list after a cursor and as live streams. */
 import type { InputShapeFromFields } from '@pothos/core'
-import { maySee, visibleProjects } from '../access/policy.ts'
+import { maySee, visibleNotebooks, watchableNotebooks } from '../access/policy.ts'
 import { encodeCursor } from '../domain/events.ts'
 import { decodeId, encodeId, notFound } from '../domain/ids.ts'
 import type { ItemOf, NotebookItem, ResetItem, StreamItem } from '../events/items.ts'
@@ -153,7 +153,8 @@ builder.prismaObjectFields('Project', (t) => ({
     description: 'Kept events of all its notebooks, in order.',
     args: eventsArgs,
     complexity: pageComplexity,
-    resolve: ({ id }, args, context) => page(context, { projectId: id, notebookId: null }, args),
+    resolve: ({ id }, args, context) =>
+      page(context, { projectId: id, notebookId: null, label: viewerOf(context).scope.label }, args),
   }),
 }))
 
@@ -170,7 +171,7 @@ builder.prismaObjectFields('Notebook', (t) => ({
     description: 'Its kept events, in order.',
     args: eventsArgs,
     complexity: pageComplexity,
-    resolve: ({ id, projectId }, args, context) => page(context, { projectId, notebookId: id }, args),
+    resolve: ({ id, projectId }, args, context) => page(context, { projectId, notebookId: id, label: null }, args),
   }),
 }))
 
@@ -191,12 +192,12 @@ builder.subscriptionFields((t) => ({
       const notebook =
         id &&
         (await context.parts.database.notebook.findFirst({
-          where: { id, project: visibleProjects(viewer), ...(args.after ? {} : { deletedAt: null }) },
+          where: { id, ...(args.after ? watchableNotebooks(viewer) : visibleNotebooks(viewer)) },
           select: { projectId: true, deletedAt: true },
         }))
       if (!notebook) throw notFound('Notebook')
       const { projectId, deletedAt } = notebook
-      const scope = { projectId, notebookId: id }
+      const scope = { projectId, notebookId: id, label: null }
       return context.parts.streams.tail({ scope, viewer, after: args.after ?? null, ended: deletedAt !== null })
     },
     resolve: (item: StreamItem) => item,
@@ -209,7 +210,7 @@ builder.subscriptionFields((t) => ({
       const viewer = viewerOf(context)
       const projectId = decodeId('Project', args.projectId)
       if (!projectId || !(await maySee(context.parts.database, viewer, 'Project', projectId))) throw notFound('Project')
-      const scope = { projectId, notebookId: null }
+      const scope = { projectId, notebookId: null, label: viewer.scope.label }
       return context.parts.streams.tail({ scope, viewer, after: args.after ?? null, ended: false })
     },
     resolve: (item: StreamItem) => item,

@@ -1,7 +1,9 @@
 /** A project's notebooks: filtered, ordered, in pages. */
+import { visibleNotebooks } from '../access/policy.ts'
 import type { Notebook, Prisma } from '../generated/prisma/client.ts'
 import { builder } from './builder.ts'
 import { connectionOf, type ListOrder, nodesQuery, pageArgs, pageComplexity } from './connection.ts'
+import { viewerOf } from './context.ts'
 import { NotebookState } from './enums.ts'
 import { LabelInput } from './inputs.ts'
 import { NotebookRef } from './notebook.ts'
@@ -68,7 +70,7 @@ builder.prismaObjectField('Project', 'notebooks', (t) =>
         context.parts.database.notebook.findMany({
           ...nodesQuery<Prisma.NotebookInclude>(context, info),
           ...page,
-          where: { AND: [{ projectId: id, deletedAt: null }, conditions(filter), where] },
+          where: { AND: [{ projectId: id }, visibleNotebooks(viewerOf(context)), conditions(filter), where] },
         }),
       ),
   }),

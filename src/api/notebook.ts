@@ -10,18 +10,10 @@ import { connectionOf, nodesQuery, pageArgs, pageComplexity } from './connection
 import { viewerOf } from './context.ts'
 import { DiskUsageRef } from './disk.ts'
 import { NotebookPhase, NotebookState, StateReason } from './enums.ts'
+import { LabelRef } from './label.ts'
 import { MoneyRef } from './money.ts'
 import { DataSyncConnection } from './sync.ts'
 import { UnsavedDataRef } from './unsaved.ts'
-
-builder.prismaObject('NotebookLabel', {
-  name: 'Label',
-  description: 'A name with a value, to find and to group notebooks by.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'Unique on its notebook.' }),
-    value: t.exposeString('value', { description: 'May be empty.' }),
-  }),
-})
 
 const WorkspaceRef = builder.objectRef<Pick<Notebook, 'id'>>('Workspace').implement({
   description: 'The notebook’s own /workspace, saved in the platform’s object storage under the notebook’s uuid.',
@@ -71,7 +63,12 @@ export const NotebookRef = builder.prismaNode('Notebook', {
       resolve: ({ flavor }, _args, context) => shownFlavor(context, flavor),
     }),
     units: t.exposeInt('units', { description: 'How many units of the flavor.' }),
-    labels: t.relation('labels', { description: 'By name.', query: { orderBy: { name: 'asc' } } }),
+    labels: t.field({
+      type: [LabelRef],
+      description: 'By name.',
+      select: { labels: { orderBy: { name: 'asc' } } },
+      resolve: ({ labels }) => labels,
+    }),
     autoRestart: t.exposeBoolean('autoRestart', {
       description: 'Whether a run that reaches its limit is followed by the next, instead of stopping.',
     }),

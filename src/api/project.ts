@@ -125,7 +125,10 @@ builder.mutationFields((t) => ({
     type: ProjectRef,
     description: 'Creates a project and makes you its owner.',
     args: { input: t.arg({ type: CreateProjectInput, required: true, description: 'The project.' }) },
-    errors: { types: [ValidationError], union: { description: 'The project, or why there is none.' } },
+    errors: {
+      types: [ForbiddenError, ValidationError],
+      union: { description: 'The project, or why there is none.' },
+    },
     resolve: (_root, { input }, context) => createProject(context.parts, viewerOf(context), input),
   }),
   setQuota: t.field({

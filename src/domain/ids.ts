@@ -4,7 +4,15 @@
  */
 import { NotFoundError } from './errors.ts'
 
-export type NodeType = 'Project' | 'DataStore' | 'Notebook' | 'Volume' | 'DataSync' | 'BillingPeriod'
+export type NodeType =
+  | 'Project'
+  | 'DataStore'
+  | 'Notebook'
+  | 'Volume'
+  | 'DataSync'
+  | 'BillingPeriod'
+  | 'ApiToken'
+  | 'User'
 
 /** How a NotFoundError names what is not there. */
 const NOUNS: Readonly<Record<NodeType, string>> = {
@@ -14,6 +22,8 @@ const NOUNS: Readonly<Record<NodeType, string>> = {
   Volume: 'volume',
   DataSync: 'data sync',
   BillingPeriod: 'billing period',
+  ApiToken: 'API token',
+  User: 'user',
 }
 
 /** In lower case, as the database writes it. */

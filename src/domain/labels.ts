@@ -19,9 +19,28 @@ export function checkLabels(labels: readonly Label[], problems: Problems): void 
   }
   labels.forEach(({ name, value }, index) => {
     const isRepeated = labels.findIndex((other) => other.name === name) < index
-    problems.note(`labels.${index}.name`, nameProblem(name) ?? (isRepeated ? 'is the name of another label.' : null))
-    problems.note(`labels.${index}.value`, valueProblem(value))
+    checkLabel({ name, value }, `labels.${index}`, problems)
+    problems.note(`labels.${index}.name`, isRepeated ? 'is the name of another label.' : null)
   })
+}
+
+/** Notes what is wrong with one label, below `path`. */
+export function checkLabel({ name, value }: Label, path: string, problems: Problems): void {
+  problems.note(`${path}.name`, nameProblem(name))
+  problems.note(`${path}.value`, valueProblem(value))
+}
+
+/**
+ * The labels and the one that the caller's token is for, which every notebook that it makes or changes has. One of that name
+ * with another value would put the notebook out of the caller's sight: that is noted.
+ */
+export function withTokensLabel(labels: readonly Label[], own: Label | null, problems: Problems): readonly Label[] {
+  if (!own) return labels
+  const index = labels.findIndex(({ name }) => name === own.name)
+  if (index === -1) return [...labels, own]
+  if (labels[index]?.value !== own.value)
+    problems.note(`labels.${index}.value`, `must be "${own.value}", which your token is for.`)
+  return labels
 }
 
 function nameProblem(name: string): string | null {

@@ -3,6 +3,7 @@
  * they were counted by, and the epoch under which access to them was judged.
  */
 import { encodeCursor } from '../domain/events.ts'
+import type { Label } from '../domain/labels.ts'
 import { Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
 import type { NotebookItem } from './items.ts'
@@ -11,6 +12,8 @@ import type { NotebookItem } from './items.ts'
 export interface Scope {
   projectId: string
   notebookId: string | null
+  /** Of the project's notebooks only those with this label; null: all. */
+  label: Label | null
 }
 
 export interface Stretch {
@@ -42,16 +45,21 @@ interface Row extends Head {
 /** Up to `limit` events after number `after`; null stands for the present. Null when there is no such project. */
 export async function readStretch(
   database: Database,
-  { projectId, notebookId }: Scope,
+  { projectId, notebookId, label }: Scope,
   after: bigint | null,
   limit: number,
 ): Promise<Stretch | null> {
   const ofNotebook = notebookId ? Prisma.sql`AND "notebookId" = ${notebookId}::uuid` : Prisma.empty
+  const withLabel = label
+    ? Prisma.sql`AND EXISTS (
+        SELECT FROM "NotebookLabel" AS label WHERE label."notebookId" = "Event"."notebookId"
+        AND label."name" = ${label.name} AND label."value" = ${label.value})`
+    : Prisma.empty
   const rows = await database.$queryRaw<Row[]>`
     SELECT project."streamEpoch", project."eventCounter", project."accessEpoch", now() AS "now", event.*
     FROM "Project" AS project LEFT JOIN LATERAL (
       SELECT "seq", "notebookId", "type", "payload", "at" FROM "Event"
-      WHERE "projectId" = project."id" AND "seq" > coalesce(${after}::bigint, project."eventCounter") ${ofNotebook}
+      WHERE "projectId" = project."id" AND "seq" > coalesce(${after}::bigint, project."eventCounter") ${ofNotebook} ${withLabel}
       ORDER BY "seq" LIMIT ${limit}
     ) AS event ON true
     WHERE project."id" = ${projectId}::uuid AND project."deletedAt" IS NULL

@@ -9,7 +9,7 @@ import type { Clock } from '../domain/clock.ts'
 import { ForbiddenError } from '../domain/errors.ts'
 import { decodeCursor, encodeCursor } from '../domain/events.ts'
 import type { Database } from '../store/database.ts'
-import type { Ear, Hub } from './hub.ts'
+import type { Ear, Hub, RunningSync } from './hub.ts'
 import type { ResetItem, StreamItem } from './items.ts'
 import { readStretch, type Scope, type Stretch } from './read.ts'
 
@@ -126,15 +126,13 @@ export class EventStreams {
   /** Answers the access epoch under which the verdict stands; the verdict of the same epoch is not asked for again. */
   async #judge(viewer: Viewer, scope: Scope, stretch: Stretch, judged: bigint | null): Promise<bigint> {
     const same = stretch.accessEpoch === judged && viewer.expiresAt > stretch.now
-    if (!same && !(await mayWatch(this.#database, viewer, scope.projectId))) throw new AccessLostError()
+    if (!same && !(await mayWatch(this.#database, viewer, scope))) throw new AccessLostError()
     return stretch.accessEpoch
   }
 
   /** The latest of every running sync that moved since it was last shown. Not kept, so it carries the last kept cursor. */
   async *#progress(scope: Scope, place: Place, shown: Map<string, number>): AsyncGenerator<StreamItem> {
-    const running = this.#hub
-      .running(scope.projectId)
-      .filter(({ notebookId }) => scope.notebookId === null || scope.notebookId === notebookId)
+    const running = await this.#runningIn(scope)
     for (const id of shown.keys()) if (!running.some((sync) => sync.id === id)) shown.delete(id)
     for (const { id, notebookId, revision } of running) {
       if (shown.get(id) === revision) continue
@@ -142,6 +140,17 @@ export class EventStreams {
       const cursor = encodeCursor({ epoch: place.epoch, seq: place.position })
       yield { cursor, at: this.#clock.now(), notebookId, event: { type: 'SyncProgressed', syncId: id } }
     }
+  }
+
+  /** The syncs of the scope that ran at the last look. */
+  async #runningIn({ projectId, notebookId, label }: Scope): Promise<RunningSync[]> {
+    const running = this.#hub.running(projectId).filter((sync) => (notebookId ?? sync.notebookId) === sync.notebookId)
+    if (!label || running.length === 0) return running
+    const labelled = await this.#database.notebook.findMany({
+      where: { id: { in: running.map((sync) => sync.notebookId) }, labels: { some: label } },
+      select: { id: true },
+    })
+    return running.filter((sync) => labelled.some(({ id }) => id === sync.notebookId))
   }
 }
 

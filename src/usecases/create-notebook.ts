@@ -34,7 +34,7 @@ export async function createNotebook(
     const earlier = await claimKey(tx, parts.vault, viewer, 'createNotebook', input, id)
     if (earlier) return made(await tx.notebook.findUniqueOrThrow({ where: { id: earlier } }))
 
-    const { flavor, env, labels, volumes, ...spec } = await checkRequest(tx, parts, projectId, input)
+    const { flavor, env, labels, volumes, ...spec } = await checkRequest(tx, parts, viewer, projectId, input)
     assertHostable(parts.catalogue, await readNodes(tx), flavor, spec.units)
     const held = holdingOf(flavor, spec.units)
     await claimQuota(tx, projectId, held)

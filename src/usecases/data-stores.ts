@@ -1,6 +1,6 @@
 /** A project's S3 endpoints. Their keys are sealed here and never shown again. */
 import { randomUUID } from 'node:crypto'
-import { requireRole } from '../access/policy.ts'
+import { requireRoleInAll } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import { sealCredentials } from '../data/credentials.ts'
 import { ConflictError, DataStoreError } from '../domain/errors.ts'
@@ -26,7 +26,7 @@ export async function createDataStore(
   input: CreateDataStoreInput,
 ): Promise<DataStore> {
   const projectId = requireId('Project', input.projectId)
-  await requireRole(database, viewer, 'OPERATOR', 'Project', projectId)
+  await requireRoleInAll(database, viewer, 'OPERATOR', 'Project', projectId)
   check(input)
   const { name, endpoint, region, accessKeyId, secretAccessKey } = input
   const id = randomUUID()
@@ -82,7 +82,7 @@ export async function deleteDataStore(
   input: DeleteDataStoreInput,
 ): Promise<DataStore> {
   const id = requireId('DataStore', input.dataStoreId)
-  await requireRole(database, viewer, 'OPERATOR', 'DataStore', id)
+  await requireRoleInAll(database, viewer, 'OPERATOR', 'DataStore', id)
   return database.$transaction(async (tx) => {
     // Waits for notebooks that are being created with it, which hold the row until their volumes are written.
     const [there] = await tx.$queryRaw<unknown[]>`

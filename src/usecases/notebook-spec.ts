@@ -2,10 +2,11 @@
  * From what a caller asks for to a notebook that can be made: every field is checked, and all that is wrong is said at
  * once, each thing with its path.
  */
+import type { Viewer } from '../access/tokens.ts'
 import type { Catalogue, Flavor } from '../domain/catalogue.ts'
 import { checkEnv, type EnvVar } from '../domain/env.ts'
 import { decodeId } from '../domain/ids.ts'
-import { checkLabels, type Label } from '../domain/labels.ts'
+import { checkLabels, type Label, withTokensLabel } from '../domain/labels.ts'
 import { makeName } from '../domain/names.ts'
 import { nameProblem, Problems, wholeNumberProblem } from '../domain/problems.ts'
 import { RUN_LIMIT_SECONDS } from '../domain/run-limit.ts'
@@ -91,6 +92,7 @@ export function maxRunProblem(seconds: Maybe<number>): string | null {
 export async function checkRequest(
   tx: Transaction,
   { catalogue, clock }: UseCaseParts,
+  { scope }: Viewer,
   projectId: string,
   request: NotebookRequest,
 ): Promise<NotebookSpec> {
@@ -99,7 +101,7 @@ export async function checkRequest(
   const { flavor, units } = checkSize(catalogue, request, problems)
   const volumes = await checkVolumes(tx, projectId, request.volumes ?? [], problems)
   if (typeof request.name === 'string') problems.note('name', nameProblem(request.name))
-  const labels = request.labels ?? []
+  const labels = withTokensLabel(request.labels ?? [], scope.label, problems)
   checkLabels(labels, problems)
   const env = request.env ?? []
   checkEnv(env, problems)

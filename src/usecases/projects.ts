@@ -1,4 +1,5 @@
 /** Projects: whoever makes one owns it. */
+import { requireUnlimited } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import { nameProblem, Problems } from '../domain/problems.ts'
 import type { Project } from '../generated/prisma/client.ts'
@@ -8,12 +9,13 @@ export interface CreateProjectInput {
   name: string
 }
 
-/** Throws ValidationError. */
+/** Throws ForbiddenError, ValidationError. */
 export async function createProject(
   { database }: UseCaseParts,
   viewer: Viewer,
   { name }: CreateProjectInput,
 ): Promise<Project> {
+  requireUnlimited(viewer)
   const problems = new Problems()
   problems.note('name', nameProblem(name))
   problems.throwIfAny()

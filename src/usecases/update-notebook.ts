@@ -1,9 +1,10 @@
 /** What can be changed about a notebook in any state: its name, its labels and its limits. */
 import type { Viewer } from '../access/tokens.ts'
-import { checkLabels, type Label } from '../domain/labels.ts'
+import { checkLabels, type Label, withTokensLabel } from '../domain/labels.ts'
 import { nameProblem, Problems } from '../domain/problems.ts'
 import { deadlineOf, newDeadline } from '../domain/run-limit.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
+import { changeAccess } from '../store/access.ts'
 import { ring, type Transaction } from '../store/database.ts'
 import { maxRunProblem } from './notebook-spec.ts'
 import { type NotebookInput, wish } from './notebooks.ts'
@@ -22,8 +23,7 @@ export interface UpdateNotebookInput extends NotebookInput {
 /** Throws NotFoundError, ForbiddenError, ValidationError and ConflictError. */
 export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: UpdateNotebookInput): Promise<Notebook> {
   return wish(parts, viewer, 'updateNotebook', input, async (notebook, tx, at) => {
-    const { labels } = input
-    check(input)
+    const labels = check(viewer, input)
     if (labels) await replaceLabels(tx, notebook, labels)
     if (typeof input.publicAccess === 'boolean') await ring(tx, 'cahier_routes', notebook.id)
     return {
@@ -39,15 +39,20 @@ export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: Updat
   })
 }
 
-function check(input: UpdateNotebookInput): void {
+/** Answers the labels that it is to have; null: as they are. */
+function check({ scope }: Viewer, input: UpdateNotebookInput): readonly Label[] | null {
   const problems = new Problems()
+  const labels = input.labels ? withTokensLabel(input.labels, scope.label, problems) : null
   if (typeof input.name === 'string') problems.note('name', nameProblem(input.name))
-  checkLabels(input.labels ?? [], problems)
+  checkLabels(labels ?? [], problems)
   problems.note('maxRunSeconds', maxRunProblem(input.maxRunSeconds))
   problems.throwIfAny()
+  return labels
 }
 
-async function replaceLabels(tx: Transaction, { id }: Notebook, labels: readonly Label[]): Promise<void> {
+/** Who watches by a label may see less, or more, from now on. */
+async function replaceLabels(tx: Transaction, { id, projectId }: Notebook, labels: readonly Label[]): Promise<void> {
+  await changeAccess(tx, { id: projectId })
   await tx.notebookLabel.deleteMany({ where: { notebookId: id } })
   await tx.notebookLabel.createMany({ data: labels.map((label) => ({ ...label, notebookId: id })) })
 }

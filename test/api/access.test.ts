@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ensureAdmin } from '../../src/access/admin.ts'
 import { authenticate } from '../../src/access/tokens.ts'
+import { schema } from '../../src/api/schema.ts'
 import { encodeId } from '../../src/domain/ids.ts'
 import {
+  ADD_MEMBER,
   CANCEL_SYNC,
   CREATE,
   CREATE_DATA_STORE,
@@ -14,6 +16,7 @@ import {
   DELETE,
   DELETE_DATA_STORE,
   EXTEND,
+  REMOVE_MEMBER,
   RESTART,
   RETRY,
   type Result,
@@ -74,7 +77,17 @@ const MUTATIONS: readonly [name: string, document: string, input: () => object][
   ['createDataStore', CREATE_DATA_STORE, store],
   ['deleteDataStore', DELETE_DATA_STORE, () => ({ dataStoreId })],
   ['setQuota', SET_QUOTA, () => ({ projectId, gpus: 1 })],
+  ['addMember', ADD_MEMBER, () => ({ projectId, userName: 'somebody', role: 'READER' })],
+  ['removeMember', REMOVE_MEMBER, () => ({ projectId, userId: encodeId('User', owner.id) })],
 ]
+
+/** Of no project, or of one's own tokens: tried in tokens.test.ts. */
+const OWN = ['createProject', 'createApiToken', 'revokeApiToken']
+
+test('every mutation of the schema is tried here', () => {
+  const names = Object.keys(schema.getMutationType()?.getFields() ?? {})
+  expect(names.sort()).toEqual([...MUTATIONS.map(([name]) => name), ...OWN].sort())
+})
 
 describe('no token', () => {
   const unauthenticated = { status: 401, errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] }
@@ -153,12 +166,13 @@ describe('a project that is not yours', () => {
 describe('roles', () => {
   test.each(MUTATIONS)('a READER may not %s', async (name, document, input) => {
     const reader = await w.join(projectId, 'READER')
+    const needed = name.endsWith('Member') ? 'OWNER' : 'OPERATOR'
     expect((await w.as(reader)<Result>(document, { input: input() })).data.result).toMatchObject({
       __typename: 'ForbiddenError',
       message:
         name === 'setQuota'
           ? 'This is for those who look after the installation.'
-          : 'This needs the role OPERATOR in the project; yours is READER.',
+          : `This needs the role ${needed} in the project; yours is READER.`,
     })
   })
 

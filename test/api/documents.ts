@@ -42,6 +42,24 @@ export const CREATE_PROJECT = `mutation ($input: CreateProjectInput!) {
   result: createProject(input: $input) { __typename ... on Project { id name } ${ERRORS} }
 }`
 
+export const CREATE_API_TOKEN = `mutation ($input: CreateApiTokenInput!) {
+  result: createApiToken(input: $input) {
+    __typename ... on ApiToken { id name role secret lastUsedAt revokedAt label { name value } project { id } } ${ERRORS}
+  }
+}`
+
+export const REVOKE_API_TOKEN = `mutation ($input: RevokeApiTokenInput!) {
+  result: revokeApiToken(input: $input) { __typename ... on ApiToken { id revokedAt secret } ${ERRORS} }
+}`
+
+export const ADD_MEMBER = `mutation ($input: AddMemberInput!) {
+  result: addMember(input: $input) { __typename ... on Member { role user { id name } } ${ERRORS} }
+}`
+
+export const REMOVE_MEMBER = `mutation ($input: RemoveMemberInput!) {
+  result: removeMember(input: $input) { __typename ... on Member { role user { id name } } ${ERRORS} }
+}`
+
 export const SET_QUOTA = `mutation ($input: SetQuotaInput!) {
   result: setQuota(input: $input) {
     __typename ... on Quota { gpus { limit used } vcpus { limit used } } ${ERRORS}
@@ -82,6 +100,8 @@ export interface Result {
     endpoint: string
     pathStyle: boolean
     syncs: { id: string; direction: string; state: string; volume: { mountPath: string } | null }[]
+    secret: string
+    user: { id: string; name: string }
   }
 }
 

@@ -101,7 +101,11 @@ test('who lists and then subscribes after the cursor of the list misses nothing 
   for (let round = 0; round < 20; round += 1) {
     const { data } = await w.as(tenant.owner)<Seen>(query, { id })
     const { eventCursor, state, phase } = data.notebook
-    const replayed = await w.parts.streams.page({ projectId: tenant.projectUuid, notebookId: null }, eventCursor, 100)
+    const replayed = await w.parts.streams.page(
+      { projectId: tenant.projectUuid, notebookId: null, label: null },
+      eventCursor,
+      100,
+    )
     const missed = await w.database.event.findMany({
       where: { projectId: tenant.projectUuid, seq: { lte: decodeCursor(eventCursor)?.seq ?? 0n } },
       orderBy: { seq: 'desc' },
@@ -169,7 +173,7 @@ describe('a notebook’s stream', () => {
     const after = await beginning(w, tenant.projectUuid)
     const all = await Array.fromAsync(tail(w, { ...tenant, notebookId: id, after }))
     expect(all.at(-1)).toMatchObject({ event: { type: 'NotebookDeleted' } })
-    const scope = { projectId: tenant.projectUuid, notebookId: uuidOf(id) }
+    const scope = { projectId: tenant.projectUuid, notebookId: uuidOf(id), label: null }
     const watch = { scope, viewer: tenant.owner.viewer, after: all.at(-1)?.cursor ?? null, ended: true }
     expect(await Array.fromAsync(w.parts.streams.tail(watch))).toEqual([])
   })

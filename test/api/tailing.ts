@@ -26,7 +26,11 @@ interface Wanted {
 
 /** A subscriber of the project, or of one notebook. */
 export function tail(w: World, { projectUuid, owner, notebookId, after = null, streams = w.parts.streams }: Wanted) {
-  const scope = { projectId: projectUuid, notebookId: notebookId ? uuidOf(notebookId) : null }
+  const scope = {
+    projectId: projectUuid,
+    notebookId: notebookId ? uuidOf(notebookId) : null,
+    label: owner.viewer.scope.label,
+  }
   return streams.tail({ scope, viewer: owner.viewer, after, ended: false })
 }
 

@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
-import { hashToken, makeToken, type Viewer } from '../../src/access/tokens.ts'
+import { authenticate, hashToken, makeToken, type Viewer } from '../../src/access/tokens.ts'
 import { Vault } from '../../src/access/vault.ts'
 import { createGraphqlApi, type GraphqlApi } from '../../src/api/yoga.ts'
 import { type Catalogue, parseCatalogue } from '../../src/domain/catalogue.ts'
@@ -20,6 +20,7 @@ import { recordNode } from '../../src/store/installation.ts'
 import { listen } from '../../src/store/listen.ts'
 import { type Change, changeNotebook } from '../../src/store/notebooks.ts'
 import { freshDatabase } from '../testkit/database.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 
 export const NODE = 'node-1'
 export const GATEWAY_DOMAIN = 'notebooks.localhost:4000'
@@ -82,6 +83,12 @@ export async function world() {
     /** What was logged as a warning or worse. */
     logged,
     user: (name?: string) => makeUser(database, name),
+    /** Who comes with that token. */
+    async viewerOf(token: string): Promise<Viewer> {
+      const viewer = await authenticate(database, `Bearer ${token}`)
+      if (!viewer) throw new Error('The token is not valid')
+      return viewer
+    },
     as: (user: User | null) => client(first.api, user),
     async anotherReplica() {
       const other = await replica(database, url, vault, log)
@@ -181,7 +188,7 @@ async function makeUser(database: Database, name = `user-${randomUUID()}`): Prom
     include: { tokens: true },
   })
   const tokenId = user.tokens[0]?.id ?? ''
-  return { id: user.id, token, viewer: { userId: user.id, name, tokenId, expiresAt } }
+  return { id: user.id, token, viewer: { ...viewerFor(user), tokenId, expiresAt } }
 }
 
 /** Asks the API as a user; null comes without a token. */

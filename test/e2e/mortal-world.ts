@@ -28,6 +28,7 @@ import { freshDatabase } from '../testkit/database.ts'
 import { removeInstallation } from '../testkit/leftovers.ts'
 import { LIGHT, makeLightCatalogue } from '../testkit/light-catalogue.ts'
 import { LightNotebook } from '../testkit/light-notebook.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 
 export type MortalWorld = Awaited<ReturnType<typeof mortalWorld>>
 
@@ -82,7 +83,7 @@ export async function mortalWorld() {
   const project = await database.project.create({
     data: { name: 'p', members: { create: { userId: user.id, role: 'OWNER' } } },
   })
-  const viewer = { userId: user.id, name: user.name, tokenId: randomUUID(), expiresAt: new Date(8.64e15) }
+  const viewer = viewerFor(user)
   const dataStoreId = randomUUID()
   const credentials = (secretAccessKey: string) =>
     sealCredentials(parts.vault, dataStoreId, { accessKeyId: s3.accessKey, secretAccessKey })

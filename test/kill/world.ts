@@ -22,6 +22,7 @@ import { createNotebook } from '../../src/usecases/create-notebook.ts'
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../testkit/control-plane.ts'
 import { freshDatabase } from '../testkit/database.ts'
 import { startFakeEngine } from '../testkit/fake-engine.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 
 export const NODE = 'node-1'
 export const WORKSPACES = 'workspaces'
@@ -161,6 +162,6 @@ async function makeTenant({ database, vault }: { database: Database; vault: Vaul
       credentials: sealCredentials(vault, dataStoreId, { accessKeyId: 'a', secretAccessKey: 's' }),
     },
   })
-  const viewer = { userId: user.id, name: user.name, tokenId: randomUUID(), expiresAt: new Date(8.64e15) }
+  const viewer = viewerFor(user)
   return { viewer, project, dataStoreId }
 }

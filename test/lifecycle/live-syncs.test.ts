@@ -7,6 +7,7 @@ import { STALL_SECONDS } from '../../src/domain/lifecycle.ts'
 import { moverThat } from '../../src/engine/fake/programs.ts'
 import type { Plan } from '../../src/mover/protocol.ts'
 import { cancelDataSync, type SyncNotebookDataInput, syncNotebookData } from '../../src/usecases/live-syncs.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 import { isRunning, isSettled, stop, type World, world } from './world.ts'
 
 let w: World
@@ -20,7 +21,7 @@ beforeEach(async () => {
   plans = []
   const project = { projectId: w.project.id, role: 'OWNER' } as const
   const user = await w.database.user.create({ data: { name: randomUUID(), members: { create: project } } })
-  viewer = { userId: user.id, name: user.name, tokenId: user.id, expiresAt: new Date() }
+  viewer = viewerFor(user)
 })
 afterEach(() => w[Symbol.asyncDispose]())
 

@@ -5,6 +5,7 @@ import { encodeId } from '../../src/domain/ids.ts'
 import { RUN_LIMIT_SECONDS } from '../../src/domain/run-limit.ts'
 import { extendNotebook } from '../../src/usecases/extend-notebook.ts'
 import { updateNotebook } from '../../src/usecases/update-notebook.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 import { isRunning, isSettled, type World, world } from './world.ts'
 
 const MINUTE = 60
@@ -46,7 +47,7 @@ const untilWarned = (id: string, count: number) => w.until(id, async () => (awai
 async function owner(): Promise<Viewer> {
   const project = { projectId: w.project.id, role: 'OWNER' } as const
   const user = await w.database.user.create({ data: { name: 'owner', members: { create: project } } })
-  return { userId: user.id, name: user.name, tokenId: user.id, expiresAt: new Date() }
+  return viewerFor(user)
 }
 
 describe('a run ends after 7 consecutive days in RUNNING', () => {

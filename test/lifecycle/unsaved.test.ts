@@ -6,6 +6,7 @@ import { SAVE_RETRY_SECONDS, STALL_SECONDS } from '../../src/domain/lifecycle.ts
 import { moverThat } from '../../src/engine/fake/programs.ts'
 import type { TargetError } from '../../src/mover/protocol.ts'
 import { deleteNotebook, retryNotebookSync, startNotebook, stopNotebook } from '../../src/usecases/notebooks.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 import { isRunning, isSettled, stop, type World, world } from './world.ts'
 
 let w: World
@@ -18,7 +19,7 @@ afterEach(() => w[Symbol.asyncDispose]())
 async function owner() {
   const project = { projectId: w.project.id, role: 'OWNER' } as const
   const user = await w.database.user.create({ data: { name: randomUUID(), members: { create: project } } })
-  return { userId: user.id, name: user.name, tokenId: user.id, expiresAt: new Date() }
+  return viewerFor(user)
 }
 
 describe('what cannot be saved is kept', () => {

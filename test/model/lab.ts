@@ -22,6 +22,7 @@ import {
 import { updateNotebook } from '../../src/usecases/update-notebook.ts'
 import { world } from '../lifecycle/world.ts'
 import { findViolations, type Violation } from '../testkit/invariants.ts'
+import { viewerFor } from '../testkit/viewer.ts'
 import { Gate, gatedClock, gatedEngine } from './gated-control-plane.ts'
 import { lostFiles, writersAtOnce } from './history.ts'
 
@@ -39,7 +40,7 @@ export async function lab() {
   daemon.programs = daemon.workPrograms()
   const member = { projectId: w.project.id, role: 'OWNER' } as const
   const user = await database.user.create({ data: { name: 'ada', members: { create: member } } })
-  const viewer = { userId: user.id, name: user.name, tokenId: user.id, expiresAt: new Date(8.64e15) }
+  const viewer = viewerFor(user)
   const store = await database.dataStore.findFirstOrThrow()
 
   const ids: string[] = []

@@ -700,6 +700,7 @@ export type CreateProjectMutationVariables = Exact<{
 
 
 export type CreateProjectMutation = { createProject:
+    | { __typename: 'ForbiddenError', code: ErrorCode, message: string }
     | { __typename: 'Project', id: string, name: string }
     | { __typename: 'ValidationError', code: ErrorCode, message: string, fields: Array<{ path: string, message: string }> }
    };
