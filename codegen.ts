@@ -16,6 +16,7 @@ const config: CodegenConfig = {
           UUID: 'string',
           URL: 'string',
           Decimal: 'string',
+          YearMonth: 'string',
           ByteSize: 'string',
           EventCursor: 'string',
         },

@@ -11,6 +11,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import { maySee } from '../access/policy.ts'
 import { UnauthenticatedError } from '../domain/errors.ts'
 import { encodeId, type NodeType, parseId } from '../domain/ids.ts'
+import type { YearMonth } from '../domain/month.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import { type Context, viewerOf } from './context.ts'
@@ -28,6 +29,7 @@ export interface SchemaTypes {
     UUID: { Input: string; Output: string }
     URL: { Input: string; Output: string }
     Decimal: { Input: string; Output: string }
+    YearMonth: { Input: YearMonth; Output: YearMonth }
     ByteSize: { Input: bigint; Output: bigint | number }
     EventCursor: { Input: string; Output: string }
   }

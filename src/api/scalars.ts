@@ -5,7 +5,7 @@ import { isUuid } from '../domain/ids.ts'
 import { builder } from './builder.ts'
 
 /** A parser that takes texts only, and of these only those that `parse` does not answer null for. */
-function textOnly<T>(name: string, parse: (text: string) => T | null) {
+export function textOnly<T>(name: string, parse: (text: string) => T | null) {
   return (value: unknown): T => {
     const parsed = typeof value === 'string' ? parse(value) : null
     if (parsed === null) throw new GraphQLError(`${JSON.stringify(value)} is no ${name}.`)
