@@ -20,11 +20,12 @@ export function handedOver(): string | null {
   return process.env[INSIDE] ?? null
 }
 
+const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const
+
 /** Ctrl-C, or an end that is asked for otherwise. At the first the run ends in order, at the second at once. */
 export function listenForInterrupts(): { first: AbortSignal; second: AbortSignal } {
   const [first, second] = [new AbortController(), new AbortController()]
-  for (const name of ['SIGINT', 'SIGTERM'])
-    process.on(name, () => (first.signal.aborted ? second.abort() : first.abort()))
+  for (const name of INTERRUPTS) process.on(name, () => (first.signal.aborted ? second.abort() : first.abort()))
   return { first: first.signal, second: second.signal }
 }
 
@@ -49,8 +50,8 @@ export async function runInside(
 /** Inside: aborts when the outer process calls the run off, or is gone. */
 export function calledOff(): AbortSignal {
   const over = new AbortController()
-  // A terminal's Ctrl-C comes here too; the outer process is the one that counts them.
-  process.on('SIGINT', () => undefined)
+  // What is sent to all of a terminal's processes comes here too; the outer one is that which counts.
+  for (const name of INTERRUPTS) process.on(name, () => undefined)
   process.stdin.resume().once('end', () => over.abort(new Error('The run was called off')))
   process.stdin.unref()
   return over.signal

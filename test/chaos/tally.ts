@@ -25,5 +25,5 @@ export function kindOf(error: unknown): string {
 
 export function withoutNumbers(message: string): string {
   const [line = ''] = message.trim().split('\n')
-  return line.replaceAll(/[0-9a-f]*\d[0-9a-f-]*/g, '…')
+  return line.replaceAll(/\b[0-9a-f-]*\d[0-9a-f-]+\b/g, '…')
 }

@@ -28,8 +28,8 @@ import type { Ledger } from './ledger.ts'
 import { WORKSPACES } from './parts.ts'
 import { kindOf, type Tally } from './tally.ts'
 
-const REQUEST_MS = 10_000
-const WRITE_MS = 10_000
+const REQUEST_MS = 30_000
+const WRITE_MS = 30_000
 const LARGEST_FILE = 64 * 2 ** 10
 
 /** A notebook's volume, in the store of the users. */
@@ -185,8 +185,8 @@ async function withinTime(work: Promise<unknown>): Promise<boolean> {
 }
 
 /**
- * Wishes that everything comes to rest with everything saved. Answers sentences about what does not, once none more did for
- * that long.
+ * Wishes that everything comes to rest with everything saved. Answers sentences about what does not, once nothing of it has
+ * got to where it had not been before for that long.
  */
 export async function comeToRest(
   crowd: Crowd,
@@ -195,7 +195,8 @@ export async function comeToRest(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { database } = crowd.scene.parts
-  let [fewest, limit] = [Number.POSITIVE_INFINITY, 0]
+  const reached = new Set<string>()
+  let limit = 0
   for (;;) {
     signal.throwIfAborted()
     const restless = await database.notebook.findMany({
@@ -203,10 +204,13 @@ export async function comeToRest(
         deletedAt: null,
         OR: [{ state: { notIn: ['STOPPED', 'FAILED', 'ERROR'] } }, { localCopies: { some: {} } }],
       },
-      include: { localCopies: true },
+      include: { localCopies: true, _count: { select: { syncs: { where: { state: 'DONE' } } } } },
     })
     if (restless.length === 0) return []
-    if (restless.length < fewest) [fewest, limit] = [restless.length, performance.now() + patienceSeconds * 1000]
+    const before = reached.size
+    for (const { id, state, phase, localCopies, _count } of restless)
+      reached.add([id, state, phase, localCopies.length, _count.syncs].join())
+    if (reached.size > before) limit = performance.now() + patienceSeconds * 1000
     if (performance.now() > limit)
       return restless.map(({ id, state, phase, message }) => `Notebook ${id} is still ${state} ${phase}: ${message}.`)
     for (const notebook of restless) {
