@@ -35,31 +35,34 @@ async function expectWarned(notebook: { id: string; uuid: string; eventCursor: s
   expect(await w.database.notebook.findUnique({ where: { id: notebook.uuid } })).toMatchObject({ state: 'RUNNING' })
 }
 
-async function expectLost(notebook: Awaited<ReturnType<typeof worked>>): Promise<void> {
-  const failed = await w.client().waitFor(notebook.id, 'FAILED')
-  expect(failed).toMatchObject({ reason: 'CONTAINER_LOST', exitCode: null, oomKilled: null })
-  await expectSaved(w, notebook)
-  // The container ended before it was seen; the minutes after that are nobody's.
-  expect(await w.database.billingPeriod.findFirst({ where: { notebookId: notebook.uuid } })).toMatchObject({
-    endSource: 'ENGINE',
-  })
-}
+const DOWN = {
+  'that restarts in order': { goDown: () => daemon.stop(), ended: 'ENGINE before it is back' },
+  // Its next start ends the containers, and sees how.
+  'that is killed': { goDown: () => daemon.kill(), ended: 'ENGINE after it is back' },
+  // Nobody sees how the containers end.
+  'whose machine loses its power': {
+    goDown: () => daemon.kill({ containers: true }),
+    ended: 'LIVENESS before it is back',
+  },
+} as const
 
-test('a daemon that restarts in order: RUNNING with a warning while it is away, then saved and CONTAINER_LOST', async () => {
-  const notebook = await worked(w)
-  await daemon.stop()
-  await expectWarned(notebook)
-  await daemon.start()
-  await expectLost(notebook)
-})
-
-test('kill -9 of the daemon: RUNNING with a warning while it is away, then saved and CONTAINER_LOST', async () => {
-  const notebook = await worked(w)
-  await daemon.kill()
-  await expectWarned(notebook)
-  await daemon.start({ keepContainers: true })
-  await expectLost(notebook)
-})
+test.each(Object.entries(DOWN))(
+  'under a daemon %s a notebook is RUNNING with a warning, then saved and CONTAINER_LOST, and billed until it ended',
+  async (_, { goDown, ended }) => {
+    const notebook = await worked(w)
+    await goDown()
+    await expectWarned(notebook)
+    const backAt = new Date()
+    await daemon.start()
+    const failed = await w.client().waitFor(notebook.id, 'FAILED')
+    expect(failed).toMatchObject({ reason: 'CONTAINER_LOST', exitCode: null, oomKilled: null })
+    await expectSaved(w, notebook)
+    const { endedAt, endSource } = await w.database.billingPeriod.findFirstOrThrow({
+      where: { notebookId: notebook.uuid },
+    })
+    expect(`${endSource} ${endedAt && endedAt < backAt ? 'before' : 'after'} it is back`).toBe(ended)
+  },
+)
 
 test('a container that outlives its daemon goes on in its run; a stop that was wished meanwhile ends it', async () => {
   const notebook = await worked(w)

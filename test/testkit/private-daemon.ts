@@ -2,7 +2,7 @@
  * A Docker daemon of a test's own, to be stopped and killed. It touches nothing of the daemon under test but one network of
  * it, whose bridge it uses, and sets no packet filter rules, since there is one set of those on a machine. Needs root.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -22,8 +22,8 @@ export interface PrivateDaemon extends AsyncDisposable {
   start(options?: { keepContainers?: boolean }): Promise<void>
   /** In order, which ends its containers, unless it was started to keep them. */
   stop(): Promise<void>
-  /** kill -9. */
-  kill(): Promise<void>
+  /** kill -9; with `containers` also of all that runs in them, as when the machine loses its power. */
+  kill(options?: { containers?: boolean }): Promise<void>
 }
 
 /** `host`: the daemon under test, which lends a bridge and these images. Resolves when it has them. */
@@ -62,13 +62,14 @@ export async function startPrivateDaemon(host: Dockerode, images: readonly strin
       if (dockerd.ended || !(await answers())) throw new Error(`dockerd did not start:\n${await lastLines(log, 5)}`)
     },
     stop: () => end('SIGTERM'),
-    async kill() {
+    async kill({ containers = false } = {}) {
       await end('SIGKILL')
       // It leaves a containerd, or what looks like one to the next daemon, which then waits for it in vain.
       const orphanFile = join(folder, 'exec/containerd/containerd.pid')
       const orphan = await processFrom(orphanFile, folder)
       if (orphan !== null) await endProcess(orphan, folder, 'SIGKILL', STOP_LIMIT)
       await rm(orphanFile, { force: true })
+      if (containers) await killContainers(folder)
     },
     async [Symbol.asyncDispose]() {
       await end('SIGTERM')
@@ -87,4 +88,15 @@ export async function startPrivateDaemon(host: Dockerode, images: readonly strin
 async function carryOver(from: Dockerode, to: Dockerode, image: string): Promise<void> {
   const answer = await to.loadImage(await from.getImage(image).get(), { quiet: true })
   await text(answer as Readable)
+}
+
+/** First those that watch over them, so that nobody sees how they end. */
+async function killContainers(folder: string): Promise<void> {
+  const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0)
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  const shims = pids.filter(
+    (_, index) => /containerd-shim/.test(commands[index] ?? '') && commands[index]?.includes(folder),
+  )
+  const inside = await Promise.all(shims.map((pid) => readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')))
+  for (const pid of [...shims, ...inside.join(' ').trim().split(/\s+/).map(Number)]) process.kill(pid, 'SIGKILL')
 }
