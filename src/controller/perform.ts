@@ -1,5 +1,6 @@
 /** Which function does which step. */
 import type { Step } from '../domain/next-step.ts'
+import { observedStep } from './observer.ts'
 import { allocate, reserveNode } from './steps/admission.ts'
 import { removeContainer } from './steps/containers.ts'
 import type { StepContext } from './steps/context.ts'
@@ -45,12 +46,13 @@ export const PERFORMERS: Performers = {
 export async function perform(context: StepContext, step: Performable): Promise<void> {
   const { observer } = context.parts
   const performer = PERFORMERS[step.name] as (context: StepContext, step: Performable) => Promise<void>
-  observer?.begins(step.name, context.notebook.id)
+  const observed = observedStep(step.name, context.notebook)
+  observer?.begins(observed)
   try {
     await performer(context, step)
-    observer?.ended(step.name, context.notebook.id, null)
+    observer?.ended(observed, null)
   } catch (error) {
-    observer?.ended(step.name, context.notebook.id, error)
+    observer?.ended(observed, error)
     throw error
   }
 }

@@ -1,13 +1,12 @@
 /**
- * A world on real parts in which control planes die: a database, an installation on the Docker daemon under test, and a project
- * with a data store on the real S3 server and one bucket for each permission. The test is the user: its wishes go through the
- * use cases, since no control plane lives long enough to be asked.
+ * A world on real parts in which control planes die: a database, and an installation on the Docker daemon and the S3 server under
+ * test. Its notebooks are light ones, each with a data store of its own and a bucket for each permission. The test is the user:
+ * its wishes go through the use cases, since no control plane lives long enough to be asked.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { Buckets } from '../../demo/buckets.ts'
@@ -23,8 +22,14 @@ import { ImageBuilder } from '../../src/images/builder.ts'
 import { ensureInstallation, recordNode } from '../../src/store/installation.ts'
 import { wakeNotebooks } from '../../src/store/leases.ts'
 import { createNotebook } from '../../src/usecases/create-notebook.ts'
-import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../testkit/control-plane.ts'
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type RealParts,
+  startControlPlane,
+} from '../testkit/control-plane.ts'
 import { freshDatabase } from '../testkit/database.ts'
+import type { Seen } from '../testkit/invariants.ts'
 import { removeInstallation } from '../testkit/leftovers.ts'
 import { LIGHT, makeLightCatalogue } from '../testkit/light-catalogue.ts'
 import { LightNotebook } from '../testkit/light-notebook.ts'
@@ -35,21 +40,30 @@ export type MortalWorld = Awaited<ReturnType<typeof mortalWorld>>
 export const PERMISSIONS = ['RO', 'RW', 'RWD'] as const
 export type Permission = (typeof PERMISSIONS)[number]
 
+export const WORKSPACE = '/workspace'
 export const mountPathOf = (permission: Permission): string => `/mnt/${permission.toLowerCase()}`
 
 /** In every bucket at the start. */
 export const OBJECTS = { kept: 'kept', doomed: 'doomed', third: 'third' }
 
+export interface MortalNotebook {
+  id: string
+  /** As mutations take it. */
+  input: { notebookId: string }
+  bucketOf(permission: Permission): string
+  /** Whether its store takes the key that it knows. */
+  setStoreRefuses(refuses: boolean): Promise<void>
+}
+
 export async function mortalWorld() {
-  const [fresh, home] = await Promise.all([freshDatabase(), mkdtemp(join(tmpdir(), 'cahier-mortal-'))])
+  const fresh = await freshDatabase()
   const { database } = fresh
   const s3 = inject('s3')
   const docker = connectDocker(inject('dockerHost'))
   const buckets = new Buckets(s3)
   const tag = randomBytes(4).toString('hex')
   const workspaces = `workspaces-${tag}`
-  const bucketOf = (permission: Permission) => `${permission.toLowerCase()}-${tag}`
-  for (const permission of PERMISSIONS) await buckets.make(bucketOf(permission), OBJECTS)
+  const made = [workspaces]
 
   // The light image under a name of this world's own, so that it has to be made.
   const catalogueFile = await makeLightCatalogue((catalogue) => {
@@ -60,18 +74,15 @@ export async function mortalWorld() {
   const catalogue = parseCatalogue(await readFile(catalogueFile, 'utf8'))
   const images = new ImageBuilder(docker, catalogue, dirname(catalogueFile))
   const encryptionKey = randomBytes(32)
-  const environment = {
-    CAHIER_HOME: home,
-    DATABASE_URL: fresh.url,
-    DOCKER_HOST: inject('dockerHost'),
-    S3_ENDPOINT: s3.endpoint,
-    S3_ACCESS_KEY: s3.accessKey,
-    S3_SECRET_KEY: s3.secretKey,
-    S3_REGION: s3.region,
-    WORKSPACE_BUCKET: workspaces,
-    CATALOGUE: catalogueFile,
-    ENCRYPTION_KEY: encryptionKey.toString('base64'),
+  const on: RealParts = {
+    databaseUrl: fresh.url,
+    dockerHost: inject('dockerHost'),
+    catalogueFile,
+    encryptionKey: encryptionKey.toString('base64'),
+    store: s3,
+    workspaceBucket: workspaces,
   }
+  await buckets.make(workspaces, {})
 
   const installation = await ensureInstallation(database)
   const { ID: nodeId } = await docker.info()
@@ -84,20 +95,6 @@ export async function mortalWorld() {
     data: { name: 'p', members: { create: { userId: user.id, role: 'OWNER' } } },
   })
   const viewer = viewerFor(user)
-  const dataStoreId = randomUUID()
-  const credentials = (secretAccessKey: string) =>
-    sealCredentials(parts.vault, dataStoreId, { accessKeyId: s3.accessKey, secretAccessKey })
-  await database.dataStore.create({
-    data: {
-      id: dataStoreId,
-      projectId: project.id,
-      name: 's',
-      endpoint: s3.endpoint,
-      region: s3.region,
-      pathStyle: true,
-      credentials: credentials(s3.secretKey),
-    },
-  })
 
   const listener = new pg.Client({ connectionString: fresh.url })
   await listener.connect()
@@ -107,20 +104,38 @@ export async function mortalWorld() {
   return {
     ...parts,
     viewer,
-    engine,
+    docker,
     buckets,
     workspaces,
-    bucketOf,
 
     async plane(options: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> {
-      const plane = await startControlPlane({ on: { environment }, ...options })
+      const plane = await startControlPlane({ on, ...options })
       planes.add(plane)
       return plane
     },
 
     /** A light notebook that is wished to run, with a volume for each permission. */
-    notebook(): Promise<Notebook> {
-      return createNotebook(parts, viewer, {
+    async notebook(): Promise<MortalNotebook> {
+      const dataStoreId = randomUUID()
+      const credentials = (secretAccessKey: string) =>
+        sealCredentials(parts.vault, dataStoreId, { accessKeyId: s3.accessKey, secretAccessKey })
+      await database.dataStore.create({
+        data: {
+          id: dataStoreId,
+          projectId: project.id,
+          name: dataStoreId.slice(0, 8),
+          endpoint: s3.endpoint,
+          region: s3.region,
+          pathStyle: true,
+          credentials: credentials(s3.secretKey),
+        },
+      })
+      const bucketOf = (permission: Permission) => `${permission.toLowerCase()}-${dataStoreId}`
+      for (const permission of PERMISSIONS) {
+        await buckets.make(bucketOf(permission), OBJECTS)
+        made.push(bucketOf(permission))
+      }
+      const { id } = await createNotebook(parts, viewer, {
         projectId: encodeId('Project', project.id),
         ...LIGHT,
         volumes: PERMISSIONS.map((permission) => ({
@@ -129,15 +144,18 @@ export async function mortalWorld() {
           permission,
         })),
       })
+      return {
+        id,
+        input: { notebookId: encodeId('Notebook', id) },
+        bucketOf,
+        async setStoreRefuses(refuses) {
+          const data = { credentials: credentials(refuses ? 'wrong' : s3.secretKey) }
+          await database.dataStore.update({ where: { id: dataStoreId }, data })
+        },
+      }
     },
 
     inside: (uuid: string) => LightNotebook.of(docker, uuid),
-
-    /** Whether the user's store takes the key that it knows. */
-    async setStoreRefuses(refuses: boolean): Promise<void> {
-      const data = { credentials: credentials(refuses ? 'wrong' : s3.secretKey) }
-      await database.dataStore.update({ where: { id: dataStoreId }, data })
-    },
 
     wake: (id: string) => wakeNotebooks(database, [id]),
 
@@ -151,10 +169,10 @@ export async function mortalWorld() {
       }
     },
 
-    async volumes(): Promise<ReadonlySet<string>> {
-      const filters = JSON.stringify({ label: [`cahier.installation=${installation}`] })
-      const { Volumes } = await docker.listVolumes({ filters })
-      return new Set((Volumes ?? []).map(({ Name }) => Name))
+    /** What the engine holds of this installation. */
+    async look(): Promise<Seen> {
+      const volumes = (await engine.listVolumes()).map(({ name }) => name)
+      return { containers: await engine.list(), volumes: new Set(volumes) }
     },
 
     /** What every control plane so far printed and logged; for a test that failed. */
@@ -165,10 +183,9 @@ export async function mortalWorld() {
       await listener.end()
       await removeInstallation(docker, installation)
       if (await images.isThere('own')) await docker.getImage(images.nameOf('own')).remove()
-      for (const bucket of [workspaces, ...PERMISSIONS.map(bucketOf)]) await buckets.remove(bucket)
+      for (const bucket of made) await buckets.remove(bucket)
       await fresh[Symbol.asyncDispose]()
       await rm(dirname(catalogueFile), { recursive: true })
-      await rm(home, { recursive: true })
     },
   }
 }

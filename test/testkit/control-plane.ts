@@ -5,29 +5,41 @@
  *     await first.ended
  *     await using second = await startControlPlane({ on })
  *
- * `on` says on what: the fake engine behind its socket (`FakeParts`), or real parts, by the environment that `npm start` reads
- * (`{ environment: { CAHIER_HOME, DATABASE_URL, DOCKER_HOST, S3_ENDPOINT, … } }`). The points are in kill-points.ts.
+ * `on` says on what: the fake engine behind its socket (`FakeParts`), or a Docker daemon and an object store (`RealParts`). The
+ * points are in kill-points.ts.
  */
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { ObjectStoreAddress } from '../../src/config.ts'
 import { sentenceOf, type Trap } from './kill-points.ts'
 import { startProcess } from './process.ts'
 
 const PROCESS = fileURLToPath(new URL('control-plane-process.ts', import.meta.url))
 
-/** The fake engine's socket and a migrated database. */
-export interface FakeParts {
+interface CommonParts {
+  /** Migrated. */
   databaseUrl: string
-  socketPath: string
-  nodeId: string
   /** 32 bytes in base64. */
   encryptionKey: string
   workspaceBucket: string
 }
 
+export interface FakeParts extends CommonParts {
+  socketPath: string
+  nodeId: string
+}
+
+/** With the mover's image and the bucket of workspaces. */
+export interface RealParts extends CommonParts {
+  dockerHost: string
+  /** Its folder holds those of the images. */
+  catalogueFile: string
+  store: ObjectStoreAddress
+}
+
 export interface ControlPlaneOptions {
-  on: FakeParts | { environment: Record<string, string> }
+  on: FakeParts | RealParts
   traps?: readonly Trap[]
   /** 1 by default. */
   leaseSeconds?: number

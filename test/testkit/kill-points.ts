@@ -5,9 +5,11 @@
  * "after call create" lies between the making of a container and its record; "before call …" lies in the gap between the look
  * at the lease and the call, which nothing fences.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { writeSync } from 'node:fs'
 import type { StepName, StepObserver } from '../../src/controller/observer.ts'
 import { PERFORMERS } from '../../src/controller/perform.ts'
+import type { Place } from '../../src/domain/lifecycle.ts'
 import { type ContainerEngine, ENGINE_CALLS, type EngineCall } from '../../src/engine/port.ts'
 
 type When = 'before' | 'after'
@@ -27,24 +29,34 @@ export const KILL_POINTS: readonly KillPoint[] = [...STEP_POINTS, ...CALL_POINTS
 /** What happens to the process at its `occurrence`-th passage (1 is the first) of a point. */
 export interface Trap {
   point: KillPoint
+  /** Counts only passages on behalf of a notebook that was there; all, unless given. */
+  place?: Place
   occurrence: number
   /** `kill`: SIGKILL. `pause`: SIGSTOP; it goes on where it was after SIGCONT. The process prints it before. */
   action: 'kill' | 'pause'
 }
 
-export function sentenceOf({ action, point, occurrence }: Trap): string {
-  return `${action} ${point} (${occurrence})`
+export function sentenceOf({ action, point, place, occurrence }: Trap): string {
+  return `${action} ${point}${place ? ` in ${place}` : ''} (${occurrence})`
 }
 
-/** The first trap that is reached springs, and no other after it. The answer is to be called at every passage of every point. */
-export function armed(traps: readonly Trap[]): (point: KillPoint) => void {
-  const passages = new Map<KillPoint, number>()
+/** To be called at every passage of every point. */
+type Pass = (point: KillPoint) => void
+
+/** Where the notebook was for which the present step is done; calls beside all steps have none. */
+const placeOfStep = new AsyncLocalStorage<Place>()
+
+/** The first trap that is reached springs, and no other after it. */
+export function armed(traps: readonly Trap[]): Pass {
+  const passages = new Map<Trap, number>()
   let isSprung = false
   return (point) => {
-    const occurrence = (passages.get(point) ?? 0) + 1
-    passages.set(point, occurrence)
-    const trap = traps.find((each) => each.point === point && each.occurrence === occurrence)
-    if (!trap || isSprung) return
+    if (isSprung) return
+    const here = placeOfStep.getStore()
+    const met = traps.filter((trap) => trap.point === point && (!trap.place || trap.place === here))
+    for (const trap of met) passages.set(trap, (passages.get(trap) ?? 0) + 1)
+    const trap = met.find((each) => passages.get(each) === each.occurrence)
+    if (!trap) return
     isSprung = true
     // Written before the signal takes the process, whatever standard output is.
     writeSync(1, `${sentenceOf(trap)}\n`)
@@ -52,15 +64,19 @@ export function armed(traps: readonly Trap[]): (point: KillPoint) => void {
   }
 }
 
-export function trappedObserver(pass: (point: KillPoint) => void): StepObserver {
+export function trappedObserver(pass: Pass): StepObserver {
   return {
-    begins: (step) => pass(`before step ${step}`),
-    ended: (step) => pass(`after step ${step}`),
+    begins({ step, place }) {
+      // For all that the step does from here on.
+      placeOfStep.enterWith(place)
+      pass(`before step ${step}`)
+    },
+    ended: ({ step }) => pass(`after step ${step}`),
   }
 }
 
 /** The engine, with every call that acts between two points. */
-export function trappedEngine(engine: ContainerEngine, pass: (point: KillPoint) => void): ContainerEngine {
+export function trappedEngine(engine: ContainerEngine, pass: Pass): ContainerEngine {
   const trapped: Partial<Record<EngineCall, unknown>> = {}
   for (const call of ACTING_CALLS) {
     const method = engine[call] as (...args: unknown[]) => Promise<unknown>
