@@ -8,7 +8,7 @@ import type { Viewer } from '../access/tokens.ts'
 import type { NodeSize } from '../domain/capacity.ts'
 import type { QuotaUse } from '../domain/quota.ts'
 import type { DataSync, Notebook, Volume } from '../generated/prisma/client.ts'
-import { notebookCosts, projectCosts } from '../usecases/costs.ts'
+import { notebookCosts, projectCosts, projectForecasts } from '../usecases/costs.ts'
 import { readNodes } from '../usecases/flavors.ts'
 import type { UseCaseParts } from '../usecases/parts.ts'
 import { placesInQueue } from '../usecases/queue.ts'
@@ -29,6 +29,7 @@ export interface Loaders {
   /** Numerators over 60; null for what never ran. */
   notebookCost: ById<bigint>
   projectCost: ById<bigint>
+  projectForecast: ById<bigint>
   quota: ById<QuotaUse>
   /** By project. */
   streamEpoch: ById<string>
@@ -60,6 +61,7 @@ export function makeLoaders({ database, catalogue, clock }: UseCaseParts, viewer
     queuePosition: batched((ids) => placesInQueue({ database, catalogue }, ids)),
     notebookCost: batched((ids) => notebookCosts(database, ids, clock.now())),
     projectCost: batched((ids) => projectCosts(database, ids, clock.now())),
+    projectForecast: batched((ids) => projectForecasts(database, ids, clock.now())),
     quota: batched((ids) => readQuotas(database, ids)),
     streamEpoch: batched(async (ids) => {
       const rows = await database.project.findMany({

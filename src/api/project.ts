@@ -70,6 +70,15 @@ const ProjectRef = builder.prismaNode('Project', {
         currency: parts.catalogue.currency,
       }),
     }),
+    forecast: t.field({
+      type: MoneyRef,
+      description:
+        'currentCost at the end of the month if nobody starts or stops anything: what runs goes on to its limit, and with autoRestart to the month’s end.',
+      resolve: async ({ id }, _args, { loaders, parts }) => ({
+        amount: toAmount((await loaders.projectForecast.load(id)) ?? 0n),
+        currency: parts.catalogue.currency,
+      }),
+    }),
   }),
 })
 

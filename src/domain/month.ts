@@ -11,6 +11,11 @@ export function parseMonth(text: string): YearMonth | null {
   return /^\d{4}-(0[1-9]|1[0-2])$/.test(text) ? (text as YearMonth) : null
 }
 
+/** The one that the moment lies in. */
+export function monthOf(moment: Date): YearMonth {
+  return moment.toISOString().slice(0, 7) as YearMonth
+}
+
 /** The month's first moment, and the next one's. */
 export function boundsOf(month: YearMonth): { from: Date; to: Date } {
   const [year, number] = month.split('-').map(Number) as [number, number]

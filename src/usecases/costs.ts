@@ -2,6 +2,8 @@
  * What runs cost so far: closed periods as billed, open ones by the minutes commenced until now. Exact numerators over 60,
  * in micros of the currency; see domain/billing.ts.
  */
+import { boundsOf, monthOf } from '../domain/month.ts'
+import { Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
 
 interface Sum {
@@ -26,20 +28,45 @@ export async function notebookCosts(
 }
 
 /** The runs of each project's notebooks in the present calendar month (UTC): every minute that began in it. */
-export async function projectCosts(
+export function projectCosts(
   database: Database,
   projectIds: readonly string[],
   now: Date,
 ): Promise<Map<string, bigint>> {
-  const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth()))
+  return costsOfMonth(database, projectIds, now, Prisma.sql`${now}::timestamptz`)
+}
+
+/**
+ * The same at the month's end, if nothing is started or stopped by anyone: what runs goes on to its limit, and with
+ * `autoRestart` to the month's end.
+ */
+export function projectForecasts(
+  database: Database,
+  projectIds: readonly string[],
+  now: Date,
+): Promise<Map<string, bigint>> {
+  const { to } = boundsOf(monthOf(now))
+  const limit = Prisma.sql`CASE WHEN notebook."autoRestart" THEN 'infinity' ELSE notebook."stopsAt" END`
+  const end = Prisma.sql`least(${to}::timestamptz, greatest(${now}::timestamptz, ${limit}))`
+  return costsOfMonth(database, projectIds, now, end)
+}
+
+/** `openEnd`: until when a run counts that goes on. */
+async function costsOfMonth(
+  database: Database,
+  projectIds: readonly string[],
+  now: Date,
+  openEnd: Prisma.Sql,
+): Promise<Map<string, bigint>> {
+  const { from } = boundsOf(monthOf(now))
   const sums = await database.$queryRaw<Sum[]>`
     SELECT "projectId" AS "id", sum(greatest(0, "minutes" - "before") * "units" * "pricePerHourMicros")::text AS "numerator"
     FROM (
-      SELECT "projectId", "units", "pricePerHourMicros",
-             coalesce("minutes", greatest(1, ceil(extract(epoch FROM ${now}::timestamptz - "startedAt") / 60))) AS "minutes",
-             greatest(0, ceil(extract(epoch FROM ${month}::timestamptz - "startedAt") / 60)) AS "before"
-      FROM "BillingPeriod"
-      WHERE "projectId" = ANY(${projectIds}::uuid[]) AND ("endedAt" IS NULL OR "endedAt" > ${month}::timestamptz)
+      SELECT period."projectId", period."units", period."pricePerHourMicros",
+             coalesce("minutes", greatest(1, ceil(extract(epoch FROM ${openEnd} - period."startedAt") / 60))) AS "minutes",
+             greatest(0, ceil(extract(epoch FROM ${from}::timestamptz - period."startedAt") / 60)) AS "before"
+      FROM "BillingPeriod" AS period JOIN "Notebook" AS notebook ON notebook."id" = period."notebookId"
+      WHERE period."projectId" = ANY(${projectIds}::uuid[]) AND ("endedAt" IS NULL OR "endedAt" > ${from}::timestamptz)
     ) AS run GROUP BY "projectId"`
   return toMap(sums)
 }

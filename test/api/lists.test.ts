@@ -1,6 +1,7 @@
 /** Lists: in order, in pages that miss and repeat nothing, filtered, and in few statements however long. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { projectCosts, projectForecasts } from '../../src/usecases/costs.ts'
 import { CREATE, type Result, SMALL } from './documents.ts'
 import { NODE, type User, uuidOf, type World, world } from './world.ts'
 
@@ -261,6 +262,32 @@ describe('what a notebook’s runs cost', () => {
     )
     expect(cost).toEqual({ project: { currentCost: { amount: '3.000000' } } })
   })
+})
+
+test('a forecast lets what runs go on to its limit, and with autoRestart to the month’s end', async () => {
+  const now = new Date(Date.UTC(2026, 1, 28, 20))
+  const hours = (count: number) => new Date(now.getTime() + count * 3_600_000)
+  const { owner: user, projectId: id, projectUuid } = await w.tenant()
+  const run = async (changes: object, endedAt: Date | null, startedAt = hours(-1)) => {
+    const { data } = await w.as(user)<Result>(CREATE, { input: { projectId: id, ...SMALL } })
+    const notebookId = uuidOf(data.result.id)
+    await w.database.notebook.update({ where: { id: notebookId }, data: changes })
+    const rest = { projectId: projectUuid, notebookId, nodeId: NODE, generation: 1, flavor: 'ai1-1-cpu', units: 1 }
+    const minutes = endedAt && 60
+    const price = { pricePerHourMicros: 1_000_000n, currency: 'EUR', minutes }
+    await w.database.billingPeriod.create({ data: { ...rest, ...price, startedAt, endedAt } })
+  }
+  await run({ stopsAt: hours(1) }, null)
+  await run({ stopsAt: hours(100) }, null)
+  await run({ stopsAt: hours(1), autoRestart: true }, null)
+  await run({ stopsAt: hours(-1) }, null)
+  await run({}, hours(-5), hours(-6))
+  const costs = await projectCosts(w.database, [projectUuid], now)
+  const forecasts = await projectForecasts(w.database, [projectUuid], now)
+  const inHours = (numerator: bigint | undefined) => Number(numerator) / 60 / 1_000_000
+  expect(inHours(costs.get(projectUuid))).toBe(4 + 1)
+  // Four hours are left of the month.
+  expect(inHours(forecasts.get(projectUuid))).toBe(2 + 5 + 5 + 1 + 1)
 })
 
 test('queued notebooks know their place in the queue, in which those of other projects stand between them', async () => {
