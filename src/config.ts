@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { STOP_GRACE_SECONDS } from './domain/lifecycle.ts'
+import { CHECKPOINT_SECONDS, STOP_GRACE_SECONDS } from './domain/lifecycle.ts'
 import { type Destination, parseDestination } from './host/firewall-rules.ts'
 
 export class ConfigError extends Error {
@@ -73,6 +73,7 @@ const Environment = z.object({
   /** The sweep is what marks who lives: once a minute at least. */
   SWEEP_SECONDS: seconds(60, 60),
   STOP_GRACE_SECONDS: seconds(STOP_GRACE_SECONDS),
+  CHECKPOINT_SECONDS: seconds(CHECKPOINT_SECONDS),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 
@@ -131,6 +132,8 @@ export interface Config {
   sweepSeconds: number
   /** What a notebook has between SIGTERM and SIGKILL, in seconds. */
   stopGraceSeconds: number
+  /** Between two saves of a running notebook's workspace, in seconds. */
+  checkpointSeconds: number
   logLevel: string
 }
 
@@ -170,6 +173,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     leaseSeconds: value.LEASE_SECONDS,
     sweepSeconds: value.SWEEP_SECONDS,
     stopGraceSeconds: value.STOP_GRACE_SECONDS,
+    checkpointSeconds: value.CHECKPOINT_SECONDS,
     logLevel: value.LOG_LEVEL,
   }
 }

@@ -75,6 +75,7 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
     leaseSeconds: config.leaseSeconds,
     sweepSeconds: config.sweepSeconds,
     stopGraceSeconds: config.stopGraceSeconds,
+    checkpointSeconds: config.checkpointSeconds,
     observer: stepLog(log),
   })
 

@@ -62,6 +62,8 @@ export const WarningCode = builder.enumType('WarningCode', {
     RETRYING: 'A fault of the platform; it is tried again.',
     CONFLICT: 'Files were changed on both sides; both versions were kept.',
     DELETIONS_HELD: 'Deletions were held back, being more than half of the objects.',
+    CHECKPOINT_FAILED:
+      'The workspace could not be saved while the notebook runs; it is tried again, and told of again only after it succeeded.',
     SYNC_FAILED: 'A sync beside the running notebook did not carry everything; the notebook runs on.',
     DISK_NEARLY_FULL: 'The notebook uses most of its disk; beyond its limit it is saved and stopped.',
   }),

@@ -7,13 +7,13 @@ import { visibleNotebooks, watchableSyncs } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import type { NodeSize } from '../domain/capacity.ts'
 import type { QuotaUse } from '../domain/quota.ts'
-import type { DataSync, Notebook, Volume } from '../generated/prisma/client.ts'
+import type { DataSync, LocalCopy, Notebook, Volume } from '../generated/prisma/client.ts'
 import { notebookCosts, projectCosts, projectForecasts } from '../usecases/costs.ts'
 import { readNodes } from '../usecases/flavors.ts'
 import type { UseCaseParts } from '../usecases/parts.ts'
 import { placesInQueue } from '../usecases/queue.ts'
 import { readQuotas } from '../usecases/quota.ts'
-import { lastSaves, lastSyncs } from '../usecases/syncs.ts'
+import { lastSaves, lastSyncs, lastWorkspaceSyncs } from '../usecases/syncs.ts'
 
 type ById<T> = DataLoader<string, T | null>
 
@@ -24,6 +24,9 @@ export interface Loaders {
   sync: ById<DataSync>
   volume: ById<Volume>
   lastSync: ById<DataSync>
+  /** By notebook, as the two below. */
+  lastWorkspaceSync: ById<DataSync>
+  workspaceCopy: ById<LocalCopy>
   lastSavedAt: ById<Date>
   queuePosition: ById<number>
   /** Numerators over 60; null for what never ran. */
@@ -57,6 +60,11 @@ export function makeLoaders({ database, catalogue, clock }: UseCaseParts, viewer
     ),
     volume: batched(async (ids) => byId(await database.volume.findMany({ where: { id: { in: [...ids] } } }))),
     lastSync: batched((ids) => lastSyncs(database, ids)),
+    lastWorkspaceSync: batched((ids) => lastWorkspaceSyncs(database, ids)),
+    workspaceCopy: batched(async (ids) => {
+      const copies = await database.localCopy.findMany({ where: { target: 'workspace', notebookId: { in: [...ids] } } })
+      return new Map(copies.map((copy) => [copy.notebookId, copy]))
+    }),
     lastSavedAt: batched((ids) => lastSaves(database, ids)),
     queuePosition: batched((ids) => placesInQueue({ database, catalogue }, ids)),
     notebookCost: batched((ids) => notebookCosts(database, ids, clock.now())),

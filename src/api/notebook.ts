@@ -2,7 +2,7 @@
 import { visibleNotebooks } from '../access/policy.ts'
 import { toAmount } from '../domain/billing.ts'
 import { decodeId } from '../domain/ids.ts'
-import type { BillingPeriod, DataSync, Notebook, Prisma } from '../generated/prisma/client.ts'
+import type { BillingPeriod, DataSync, Prisma } from '../generated/prisma/client.ts'
 import { BillingPeriodConnection } from './billing.ts'
 import { builder } from './builder.ts'
 import { EditorRef, editorOf, FlavorRef, FrameworkRef, frameworkOf, shownFlavor } from './catalogue.ts'
@@ -14,18 +14,7 @@ import { LabelRef } from './label.ts'
 import { MoneyRef } from './money.ts'
 import { DataSyncConnection } from './sync.ts'
 import { UnsavedDataRef } from './unsaved.ts'
-
-const WorkspaceRef = builder.objectRef<Pick<Notebook, 'id'>>('Workspace').implement({
-  description: 'The notebook’s own /workspace, saved in the platform’s object storage under the notebook’s uuid.',
-  fields: (t) => ({
-    lastSavedAt: t.field({
-      type: 'DateTime',
-      nullable: true,
-      description: 'When it was last verified in the bucket; null: never.',
-      resolve: ({ id }, _args, { loaders }) => loaders.lastSavedAt.load(id),
-    }),
-  }),
-})
+import { WorkspaceRef } from './workspace.ts'
 
 export const NotebookRef = builder.prismaNode('Notebook', {
   description: 'Compute, an editor, a framework, volumes and a workspace, in one project.',

@@ -70,6 +70,10 @@ export const DataSyncRef = builder.prismaNode('DataSync', {
       description: 'Deletions not carried out because they were more than half of the objects.',
     }),
     message: t.exposeString('message', { nullable: true, description: 'Why it failed.' }),
+    isCheckpoint: t.exposeBoolean('isCheckpoint', {
+      description:
+        'Whether it saves the workspace of a running notebook because it is time to. Of those that found nothing to carry only the newest is kept, and they are no events.',
+    }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When its mover was started.' }),
     endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
   }),

@@ -14,7 +14,8 @@ export const UnsavedDataRef = builder.prismaObject('LocalCopy', {
     }),
     files: t.exposeInt('unsavedFiles', {
       nullable: true,
-      description: 'How many files the last try to save could not carry; null: not tried yet, or not counted.',
+      description:
+        'How many files the last try to save left; what a notebook that runs wrote since is not among them. Null: not tried yet, or not counted.',
     }),
     bytes: t.expose('unsavedBytes', { type: 'ByteSize', nullable: true, description: 'How much that is.' }),
     since: t.expose('writtenSince', { type: 'DateTime', nullable: true, description: 'Since when it may differ.' }),

@@ -69,6 +69,7 @@ function viewOf(notebook: NotebookRecord, statuses: Observation['statuses'], now
     restartWished: notebook.restartWished,
     stopsAt: notebook.stopsAt,
     warnedAhead: notebook.warnedAhead,
+    checkpointAt: notebook.checkpointAt,
     holdsCompute: notebook.nodeId !== null || notebook.heldMilliCpus > 0,
     retryAt: notebook.retryAt,
     saveRetryAt: saveRetryAt(notebook),

@@ -25,6 +25,8 @@ export interface ControllerParts {
   sweepSeconds: number
   /** Between SIGTERM and SIGKILL of a notebook, in seconds; the contract's 30 by default. */
   stopGraceSeconds?: number
+  /** Between two saves of a running notebook's workspace, in seconds; the contract's 300 by default. */
+  checkpointSeconds?: number
   /** Told of every step; nobody by default. */
   observer?: StepObserver
 }

@@ -2,6 +2,7 @@
 import type { Step } from '../domain/next-step.ts'
 import { observedStep } from './observer.ts'
 import { allocate, reserveNode } from './steps/admission.ts'
+import { beginCheckpoint } from './steps/checkpoints.ts'
 import { removeContainer } from './steps/containers.ts'
 import type { StepContext } from './steps/context.ts'
 import { freeCompute, leave, stopContainer } from './steps/departure.ts'
@@ -26,6 +27,7 @@ export const PERFORMERS: Performers = {
   followMover: (context, { container, until }) => followMover(context, container, until),
   collectMover: (context, { container }) => collectMover(context, container),
   createSyncMover: (context, { operation }) => createSyncMover(context, operation),
+  beginCheckpoint,
   allocate,
   provideImage,
   createNotebook,

@@ -15,6 +15,7 @@ export type WarningCode =
   | 'DELETIONS_HELD'
   | 'DISK_NEARLY_FULL'
   | 'SYNC_FAILED'
+  | 'CHECKPOINT_FAILED'
 
 export type NotebookEvent =
   | { type: 'NotebookCreated' }

@@ -108,6 +108,9 @@ export function retryDelay(attempt: number, random: number): number {
   return Math.round(ceiling / 2 + (random * ceiling) / 2)
 }
 
+/** While a notebook runs, its workspace is saved so often, in seconds, counted from the end of the last try. */
+export const CHECKPOINT_SECONDS = 300
+
 /** A failed save is taken again by itself after this long, in seconds, for `SAVE_RETRY_FOR_SECONDS` in all. */
 export const SAVE_RETRY_SECONDS = 600
 export const SAVE_RETRY_FOR_SECONDS = 86_400

@@ -13,6 +13,7 @@ function view(place: Partial<View>): View {
     restartWished: false,
     stopsAt: null,
     warnedAhead: null,
+    checkpointAt: null,
     holdsCompute: false,
     retryAt: null,
     saveRetryAt: null,
@@ -93,6 +94,21 @@ test('a mover one of whose syncs was called off is ended, or never started', () 
   expect(step('running')).toEqual({ name: 'stopContainer', container: 'm' })
   expect(step('inert').name).toBe('collectMover')
   expect(step('ended').name).toBe('collectMover')
+})
+
+test('a checkpoint comes when it is time, unless something of the data moves already', () => {
+  const running = view({ state: 'RUNNING', stopsAt: later, warnedAhead: 300, containers: [container()] })
+  const soon = new Date('2026-01-01T00:05:00Z')
+  expect(nextStep({ ...running, checkpointAt: soon })).toEqual({ name: 'rest', until: soon })
+  expect(nextStep({ ...running, checkpointAt: new Date('2026-01-01T02:00:00Z') })).toEqual({
+    name: 'rest',
+    until: later,
+  })
+  const due = { ...running, checkpointAt: now }
+  expect(nextStep(due).name).toBe('beginCheckpoint')
+  expect(nextStep({ ...due, stopsAt: now }).name).toBe('leave')
+  const openSyncs = [{ operation: 'one', container: 'm', cancelWished: false }]
+  expect(nextStep({ ...due, openSyncs, containers: [container(), mover('PUSH', 'running')] }).name).toBe('followMover')
 })
 
 test('nothing that ends a run waits for a sync', () => {

@@ -43,6 +43,8 @@ export interface View {
   stopsAt: Date | null
   /** The last warning of that deadline, in seconds ahead of it; null: none. */
   warnedAhead: number | null
+  /** When the workspace of a running notebook is to be saved next; null: never. */
+  checkpointAt: Date | null
   /** Units are reserved on a node, or held against the quota. */
   holdsCompute: boolean
   /** The present phase failed and is tried again then. */
@@ -67,6 +69,7 @@ export type Step =
   | { name: 'followMover'; container: string; until: Date | null }
   | { name: 'collectMover'; container: string }
   | { name: 'createSyncMover'; operation: string }
+  | { name: 'beginCheckpoint' }
   | { name: 'allocate' }
   | { name: 'provideImage' }
   | { name: 'createNotebook' }
@@ -153,7 +156,7 @@ function whileRunning(view: View): Step {
   if (view.restartWished) return leave(view, 'RESTART')
   if (notebookContainer(view)?.status !== 'running') return leave(view, 'ENDED')
   const step: Step = view.stopsAt ? towardsDeadline(view, view.stopsAt) : { name: 'rest', until: null }
-  return step.name === 'rest' ? (syncing(view, step.until) ?? step) : step
+  return step.name === 'rest' ? (syncing(view, step.until) ?? untilCheckpoint(view, step.until)) : step
 }
 
 function towardsDeadline(view: View, stopsAt: Date): Step {
@@ -163,6 +166,13 @@ function towardsDeadline(view: View, stopsAt: Date): Step {
   return warning.dueAt <= view.now
     ? { name: 'warnOfRunLimit', ahead: warning.ahead }
     : { name: 'rest', until: warning.dueAt }
+}
+
+/** Nothing is to be done, but for a checkpoint when it is time for one. */
+function untilCheckpoint({ checkpointAt, now }: View, until: Date | null): Step {
+  if (!checkpointAt) return { name: 'rest', until }
+  if (checkpointAt <= now) return { name: 'beginCheckpoint' }
+  return { name: 'rest', until: until && until < checkpointAt ? until : checkpointAt }
 }
 
 /**

@@ -9,6 +9,7 @@ import type { NotebookEvent } from '../domain/events.ts'
 import { decodeId, requireId } from '../domain/ids.ts'
 import { Problems } from '../domain/problems.ts'
 import type { DataSync, Notebook, SyncDirection, Volume } from '../generated/prisma/client.ts'
+import type { Transaction } from '../store/database.ts'
 import { changeNotebook } from '../store/notebooks.ts'
 import { claimKey, noteResults, type Repeatable, recallResults } from './idempotency.ts'
 import { type NotebookInput, refusal, wish } from './notebooks.ts'
@@ -40,15 +41,7 @@ export async function syncNotebookData(
     assertStaysUp(notebook, 'synced')
     const volumes = await tx.volume.findMany({ where: { notebookId: notebook.id }, orderBy: { index: 'asc' } })
     const targets = targetsOf(input, volumes)
-    const open = await tx.dataSync.findMany({
-      where: { notebookId: notebook.id, state: { in: ['PENDING', 'RUNNING'] }, cancelWished: false },
-    })
-    const confirmDeletions = input.confirmDeletions ?? false
-    const wished = { notebookId: notebook.id, direction: input.direction, confirmDeletions, operation: randomUUID() }
-    const joined = targets.map((volumeId) => open.find((sync) => sync.volumeId === volumeId && doesAll(sync, wished)))
-    const made = targets.map((volumeId) => ({ ...wished, id: randomUUID(), volumeId }))
-    await tx.dataSync.createMany({ data: made.filter((_, index) => !joined[index]) })
-    ids = made.map(({ id }, index) => joined[index]?.id ?? id)
+    ids = await wishSyncs(tx, notebook, input, targets)
     await noteResults(tx, viewer, MUTATION, input, ids)
     return { wake: true }
   })
@@ -57,8 +50,29 @@ export async function syncNotebookData(
   return syncs.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id))
 }
 
+/**
+ * Puts a sync on record for each target, but for those of which one is under way that does all that is asked. Answers their
+ * ids, in the targets' order.
+ */
+export async function wishSyncs(
+  tx: Transaction,
+  { id: notebookId }: Notebook,
+  { direction, confirmDeletions }: Pick<SyncNotebookDataInput, 'direction' | 'confirmDeletions'>,
+  targets: readonly (string | null)[],
+): Promise<string[]> {
+  const open = await tx.dataSync.findMany({
+    // A checkpoint may have passed by already what is to be saved now.
+    where: { notebookId, state: { in: ['PENDING', 'RUNNING'] }, cancelWished: false, isCheckpoint: false },
+  })
+  const wished = { notebookId, direction, confirmDeletions: confirmDeletions ?? false, operation: randomUUID() }
+  const joined = targets.map((volumeId) => open.find((sync) => sync.volumeId === volumeId && doesAll(sync, wished)))
+  const made = targets.map((volumeId) => ({ ...wished, id: randomUUID(), volumeId }))
+  await tx.dataSync.createMany({ data: made.filter((_, index) => !joined[index]) })
+  return made.map(({ id }, index) => joined[index]?.id ?? id)
+}
+
 /** Throws InvalidStateError unless the notebook runs and is wished to go on. */
-function assertStaysUp(notebook: Notebook, done: string): void {
+export function assertStaysUp(notebook: Notebook, done: string): void {
   if (notebook.state !== 'RUNNING') throw refusal(notebook, done, ['RUNNING'])
   if (notebook.desired !== 'RUNNING' || notebook.restartWished)
     throw new InvalidStateError(`The run is about to end, so that nothing can be ${done} beside it.`, notebook.state, [

@@ -151,6 +151,16 @@ export function retryNotebookSync(
   })
 }
 
+/** From there the workspace alone is tried again. Throws InvalidStateError. */
+export async function saveWorkspaceAgain(tx: Transaction, notebook: Notebook): Promise<Change> {
+  const allowed = ['RUNNING', 'FAILED', 'ERROR'] as const
+  if (notebook.state !== 'FAILED' && notebook.state !== 'ERROR') throw refusal(notebook, 'saved', allowed)
+  const unsaved = { notebookId: notebook.id, target: 'workspace', written: true }
+  const { count } = await tx.localCopy.updateMany({ where: unsaved, data: { saveError: null, saveFault: null } })
+  if (count === 0) throw new InvalidStateError('The workspace has no unsaved data.', notebook.state, allowed)
+  return backToStopping(null)
+}
+
 /** To where data is saved and copies are removed; it settles in STOPPED when that is done. */
 function backToStopping(message: string | null): Change {
   return {

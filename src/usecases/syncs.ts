@@ -11,11 +11,29 @@ export async function lastSyncs(database: Database, volumeIds: readonly string[]
   return new Map(rows.map((row) => [row.volumeId, row]))
 }
 
+/** The newest sync of the workspace, by notebook; one that had none is missing. */
+export async function lastWorkspaceSyncs(
+  database: Database,
+  notebookIds: readonly string[],
+): Promise<Map<string, DataSync>> {
+  const rows = await database.$queryRaw<DataSync[]>`
+    SELECT sync.* FROM unnest(${notebookIds}::uuid[]) AS notebook("id") CROSS JOIN LATERAL (
+      SELECT * FROM "DataSync" WHERE "notebookId" = notebook."id" AND "volumeId" IS NULL
+      ORDER BY "createdAt" DESC LIMIT 1
+    ) AS sync`
+  return new Map(rows.map((row) => [row.notebookId, row]))
+}
+
 /** When each notebook's workspace was last verified in the bucket; one that never was is missing. */
 export async function lastSaves(database: Database, notebookIds: readonly string[]): Promise<Map<string, Date>> {
-  const rows = await database.$queryRaw<{ notebookId: string; endedAt: Date }[]>`
-    SELECT "notebookId", max("endedAt") AS "endedAt" FROM "DataSync"
-    WHERE "notebookId" = ANY(${notebookIds}::uuid[]) AND "volumeId" IS NULL AND "direction" = 'PUSH' AND "state" = 'DONE'
-    GROUP BY "notebookId"`
-  return new Map(rows.map(({ notebookId, endedAt }) => [notebookId, endedAt]))
+  // The copy knows it of a checkpoint that found nothing to carry, whose row gives way to the next.
+  const rows = await database.$queryRaw<{ notebookId: string; savedAt: Date }[]>`
+    SELECT "notebookId", max("savedAt") AS "savedAt" FROM (
+      SELECT "notebookId", "endedAt" AS "savedAt" FROM "DataSync"
+      WHERE "notebookId" = ANY(${notebookIds}::uuid[]) AND "volumeId" IS NULL AND "direction" = 'PUSH' AND "state" = 'DONE'
+      UNION ALL
+      SELECT "notebookId", "savedAt" FROM "LocalCopy"
+      WHERE "notebookId" = ANY(${notebookIds}::uuid[]) AND "target" = 'workspace' AND "savedAt" IS NOT NULL
+    ) AS save GROUP BY "notebookId"`
+  return new Map(rows.map(({ notebookId, savedAt }) => [notebookId, savedAt]))
 }

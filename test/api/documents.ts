@@ -38,6 +38,12 @@ export const CANCEL_SYNC = `mutation ($input: CancelDataSyncInput!) {
   result: cancelDataSync(input: $input) { __typename ${SYNC} ${SYNC_ERRORS} }
 }`
 
+export const SAVE_WORKSPACE = `mutation ($input: SaveWorkspaceInput!) {
+  result: saveWorkspace(input: $input) {
+    __typename ... on Workspace { lastSavedAt unsavedBytes lastSync { state direction isCheckpoint } } ${ERRORS}
+  }
+}`
+
 export const CREATE_PROJECT = `mutation ($input: CreateProjectInput!) {
   result: createProject(input: $input) { __typename ... on Project { id name } ${ERRORS} }
 }`
@@ -99,6 +105,9 @@ export interface Result {
     requested: number
     endpoint: string
     pathStyle: boolean
+    lastSavedAt: string | null
+    unsavedBytes: string | null
+    lastSync: { state: string; direction: string; isCheckpoint: boolean } | null
     syncs: { id: string; direction: string; state: string; volume: { mountPath: string } | null }[]
     secret: string
     user: { id: string; name: string }

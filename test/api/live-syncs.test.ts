@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { decodeId, encodeId } from '../../src/domain/ids.ts'
-import { CANCEL_SYNC, CREATE, RESTART, RETRY, type Result, SMALL, SYNC_DATA } from './documents.ts'
+import { CANCEL_SYNC, CREATE, RESTART, RETRY, type Result, SAVE_WORKSPACE, SMALL, SYNC_DATA } from './documents.ts'
 import { NODE, type User, uuidOf, type World, world } from './world.ts'
 
 let w: World
@@ -193,4 +193,59 @@ test('a retried save may be told to delete however much', async () => {
   expect(await ask(RETRY, { notebookId: id, confirmDeletions: true })).toMatchObject({ state: 'STOPPING' })
   const notebook = await w.database.notebook.findUnique({ where: { id: uuidOf(id) } })
   expect(notebook).toMatchObject({ confirmDeletions: true })
+})
+
+describe('saving the workspace', () => {
+  const save = (more: object = {}) => ask(SAVE_WORKSPACE, { notebookId: id, ...more })
+  const copy = (target: string, changes: object = {}) =>
+    w.database.localCopy.create({
+      data: { notebookId: uuidOf(id), target, nodeId: NODE, engineVolume: target, written: true, ...changes },
+    })
+
+  test('of a RUNNING notebook is a push of it alone, which a second one joins, but not to a checkpoint', async () => {
+    await w.run(id)
+    await w.database.dataSync.create({
+      data: { notebookId: uuidOf(id), direction: 'PUSH', operation: randomUUID(), isCheckpoint: true },
+    })
+    expect(await save()).toMatchObject({
+      __typename: 'Workspace',
+      lastSavedAt: null,
+      lastSync: { state: 'PENDING', direction: 'PUSH', isCheckpoint: false },
+    })
+    await save()
+    const wished = (await rows()).filter(({ isCheckpoint }) => !isCheckpoint)
+    expect(wished).toMatchObject([{ volumeId: null, direction: 'PUSH', state: 'PENDING' }])
+  })
+
+  test('tells what the last try to save it left, and nothing where all is saved', async () => {
+    await w.run(id)
+    expect(await save()).toMatchObject({ unsavedBytes: '0' })
+    await copy('workspace')
+    expect(await save()).toMatchObject({ unsavedBytes: null })
+    await w.database.localCopy.updateMany({ data: { unsavedBytes: 7n } })
+    expect(await save()).toMatchObject({ unsavedBytes: '7' })
+  })
+
+  test('of a FAILED one tries it again, and it alone', async () => {
+    await w.run(id)
+    const failed = { saveError: 'refused', saveFault: 'FAILED' }
+    await copy('workspace', failed)
+    await copy(decodeId('Volume', volumes.RW) ?? '', failed)
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    await w.move(id, 'FAILED', null, 'DATA_ACCESS')
+    expect(await save()).toMatchObject({ __typename: 'Workspace' })
+    const notebook = await w.database.notebook.findUnique({ where: { id: uuidOf(id) } })
+    expect(notebook).toMatchObject({ state: 'STOPPING', phase: 'SAVING_WORKSPACE' })
+    const copies = await w.database.localCopy.findMany({ where: { notebookId: uuidOf(id) } })
+    const errors = Object.fromEntries(copies.map(({ target, saveError }) => [target, saveError]))
+    expect(errors).toMatchObject({ workspace: null, [decodeId('Volume', volumes.RW) ?? '']: 'refused' })
+  })
+
+  test('is an InvalidStateError where it is saved, or cannot be', async () => {
+    const refused = { __typename: 'InvalidStateError', allowed: ['RUNNING', 'FAILED', 'ERROR'] }
+    expect(await save()).toMatchObject({ ...refused, state: 'STARTING' })
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    await w.move(id, 'FAILED', null, 'DATA_ACCESS')
+    expect(await save()).toMatchObject({ ...refused, message: 'The workspace has no unsaved data.' })
+  })
 })

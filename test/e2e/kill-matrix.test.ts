@@ -24,6 +24,7 @@ const CALLS_ENGINE: Readonly<Record<StepName, boolean>> = {
   followMover: true,
   collectMover: true,
   createSyncMover: true,
+  beginCheckpoint: false,
   allocate: true,
   provideImage: true,
   createNotebook: true,

@@ -63,6 +63,14 @@ class Life {
     expect(new Set(states), `of a ${direction} in RUNNING`).toEqual(new Set(['DONE']))
   }
 
+  /** As if it were time to save the workspace of the RUNNING notebook, which has something new to save. */
+  async reachCheckpoint(inside: LightNotebook): Promise<void> {
+    await inside.run(`touch ${WORKSPACE}/${fileOf(this.#runs)}`)
+    await this.#change({ checkpointAt: new Date() })
+    const where = { notebookId: this.#notebook.id, isCheckpoint: true, state: 'DONE' } as const
+    await this.until(async () => (await this.#w.database.dataSync.count({ where })) > 0)
+  }
+
   /** Its container is removed by somebody else. */
   async loseContainer({ containerId }: LightNotebook): Promise<void> {
     await this.#w.docker.getContainer(containerId).remove({ force: true })
@@ -77,7 +85,7 @@ class Life {
   /** As if the wait for the next try by itself were over. */
   passTimeOfRetry = () => this.#change({ phaseStartedAt: new Date(Date.now() - 2 * SAVE_RETRY_SECONDS * 1000) })
 
-  async #change(data: { stopsAt?: Date; phaseStartedAt?: Date }): Promise<void> {
+  async #change(data: { stopsAt?: Date; phaseStartedAt?: Date; checkpointAt?: Date }): Promise<void> {
     await this.#w.database.notebook.update({ where: { id: this.#notebook.id }, data })
     await this.#w.wake(this.#notebook.id)
   }
@@ -130,11 +138,12 @@ class Life {
   }
 }
 
-/** Syncs while it runs, a warning of its limit, a restart, a save that the user's store refuses and that is taken again, a deletion out of RUNNING. */
+/** Syncs and a checkpoint while it runs, a warning of its limit, a restart, a save that the user's store refuses and that is taken again, a deletion out of RUNNING. */
 async function refused(life: Life): Promise<void> {
-  await life.work()
+  const inside = await life.work()
   await life.sync('PULL')
   await life.sync('PUSH')
+  await life.reachCheckpoint(inside)
   await life.comeNearLimit()
   await life.until(async () => (await life.warnings()) === 1)
   await life.restart()

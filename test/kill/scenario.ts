@@ -1,6 +1,6 @@
 /**
  * A notebook's whole life with every turn that it can take by itself or by its user: a mover that takes its time, an image that
- * is built, an answer of the engine that got lost, a warning of its limit, syncs while it runs, a restart, a save that fails and is taken again, a second start, and a
+ * is built, an answer of the engine that got lost, a warning of its limit, syncs and a checkpoint while it runs, a restart, a save that fails and is taken again, a second start, and a
  * deletion out of RUNNING. It reaches every step of the journal and every engine call that acts; the matrix says so if not.
  */
 import { encodeId } from '../../src/domain/ids.ts'
@@ -25,6 +25,7 @@ export async function liveItsLife(w: World, inItsLastRun?: () => Promise<void>):
   await comeNearItsLimit(w, id)
   await w.until(id, async () => (await warningsOf(w, id)) === 1)
   for (const direction of ['PULL', 'PUSH'] as const) await syncBeside(w, id, direction)
+  await reachCheckpoint(w, id)
 
   await restartNotebook(w, w.viewer, input)
   await isRunning(w, id, 2)
@@ -66,6 +67,14 @@ async function syncBeside(w: World, notebookId: string, direction: 'PULL' | 'PUS
   const failed = (await syncs()).filter(({ state }) => state !== 'DONE')
   if (failed.length > 0)
     throw new Error(`Syncs beside the notebook failed: ${JSON.stringify(failed.map(({ message }) => message))}`)
+}
+
+/** As if it were time to save the workspace of the running notebook. */
+async function reachCheckpoint(w: World, notebookId: string): Promise<void> {
+  await w.database.notebook.update({ where: { id: notebookId }, data: { checkpointAt: new Date() } })
+  await w.wake(notebookId)
+  const where = { notebookId, isCheckpoint: true, state: 'DONE' } as const
+  await w.until(notebookId, async () => (await w.database.dataSync.count({ where })) > 0)
 }
 
 /** As if the run had lasted until shortly before its limit. */

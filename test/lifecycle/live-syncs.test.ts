@@ -54,8 +54,12 @@ async function syncsOf(id: string): Promise<string[]> {
 }
 const untilSyncs = (id: string, expected: string[]) =>
   w.until(id, async () => (await syncsOf(id)).join() === expected.sort().join())
+/** A mover runs. */
 const isUnderWay = (id: string) =>
-  w.until(id, async () => (await w.database.dataSync.count({ where: { notebookId: id, state: 'RUNNING' } })) > 0)
+  w.untilTrue(async () => {
+    const syncs = await w.database.dataSync.count({ where: { notebookId: id, state: 'RUNNING' } })
+    return syncs > 0 && moversLeft().some(({ state }) => state === 'running')
+  })
 const moversLeft = () => w.containers().filter(({ spec }) => spec.identity.role === 'mover')
 const copiesOf = (id: string) =>
   w.database.localCopy.findMany({ where: { notebookId: id }, orderBy: { target: 'asc' } })

@@ -196,6 +196,8 @@ describe('warnings 24 h, 1 h and 5 min ahead', () => {
   })
 
   test('are found by when they are due: nobody looks at the notebook before', async () => {
+    // Checkpoints of its workspace are due all the time.
+    w.parts.checkpointSeconds = 30 * DAY
     w.control()
     const id = await running()
     const { stopsAt } = await row(id)

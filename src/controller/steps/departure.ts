@@ -66,6 +66,7 @@ export async function leave(context: StepContext, because: Departure, containerI
         desired: restarts ? notebook.desired : wishAfterEnd(notebook),
         stopsAt: null,
         warnedAhead: null,
+        checkpointAt: null,
         ...(isEnd && {
           exitCode: end?.witnessed?.exitCode ?? null,
           oomKilled: end?.witnessed?.oomKilled ?? null,

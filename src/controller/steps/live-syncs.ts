@@ -1,13 +1,14 @@
 /**
- * Syncs beside a running notebook, which its user wished. One mover carries those of one wish, and whatever comes of them,
- * the notebook runs on. They do not take the place of the save at the run's end: what a notebook may write to counts as
- * written for as long as it runs.
+ * Syncs beside a running notebook: its user wished them, or they are checkpoints. One mover carries those of one wish, and
+ * whatever comes of them, the notebook runs on. They do not take the place of the save at the run's end: what a notebook may
+ * write to counts as written for as long as it runs.
  */
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
 import type { Container, DataSync } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
+import { nextCheckpoint, noteCheckpoint, writeCheckpoint } from './checkpoints.ts'
 import { createContainer, moverMounts, moverSpec } from './containers.ts'
 import type { StepContext } from './context.ts'
 import { endSync, leftBy, NO_RESULT, nameOfTarget } from './outcomes.ts'
@@ -46,31 +47,52 @@ export async function recordLiveOutcome(
   hadNoPlan: boolean,
 ): Promise<void> {
   const isTakenAgain = hadNoPlan || syncs.some(({ cancelWished }) => cancelWished)
+  const ended = syncs.filter((sync) => results.get(sync) || sync.cancelWished || !isTakenAgain)
   await context.change(async (_, tx, at) => {
     const events: NotebookEvent[] = []
-    for (const sync of syncs) {
-      const result = results.get(sync) ?? null
-      if (result) {
-        events.push(...(await writeResult(tx, sync, result, at)))
-        await noteOnCopy(context, tx, sync, result, at)
-        if (result.error) events.push(warningOf(context, sync, result.error.message))
-      } else if (sync.cancelWished) events.push(await endSync(tx, sync, 'CANCELLED', null, at))
-      else if (!isTakenAgain) {
-        events.push(await endSync(tx, sync, 'FAILED', NO_RESULT, at), warningOf(context, sync, NO_RESULT))
-      }
-    }
+    for (const sync of ended) events.push(...(await writeEnd(context, tx, sync, results.get(sync) ?? null, at)))
     await tx.container.update({ where: { id: container.id }, data: { settled: true } })
-    return { events }
+    return { events, ...(ended.some(isOfWorkspace) && { set: { checkpointAt: nextCheckpoint(context, at) } }) }
   })
+}
+
+/** `result`: null, there is none. Answers what there is to tell. */
+async function writeEnd(
+  context: StepContext,
+  tx: Transaction,
+  sync: DataSync,
+  result: TargetResult | null,
+  at: Date,
+): Promise<NotebookEvent[]> {
+  if (!result && sync.cancelWished) return [await endSync(tx, sync, 'CANCELLED', null, at)]
+  const problem = result ? (result.error?.message ?? null) : NO_RESULT
+  if (result) await noteOnCopy(context, tx, sync, result, at)
+  if (sync.isCheckpoint) {
+    const report = result ? await writeCheckpoint(tx, sync, result, at) : []
+    if (!result) await endSync(tx, sync, 'FAILED', NO_RESULT, at)
+    return [...report, ...(await noteCheckpoint(context, tx, problem))]
+  }
+  const report = result ? await writeResult(tx, sync, result, at) : [await endSync(tx, sync, 'FAILED', NO_RESULT, at)]
+  if (problem !== null) return [...report, warningOf(context, sync, problem)]
+  if (isOfWorkspace(sync)) await noteCheckpoint(context, tx, null)
+  return report
+}
+
+/** A pull never is: beside the notebook it touches volumes only. */
+function isOfWorkspace({ volumeId }: DataSync): boolean {
+  return volumeId === null
 }
 
 /** What a push left is counted; what the notebook writes from here on is in no count. */
 async function noteOnCopy({ notebook }: StepContext, tx: Transaction, sync: DataSync, result: TargetResult, at: Date) {
   const isDone = result.state === 'done'
   const where = { notebookId_target: { notebookId: notebook.id, target: targetOf(sync) } }
-  if (sync.direction === 'PUSH')
-    await tx.localCopy.update({ where, data: { ...leftBy(result), ...(isDone && { savedAt: at }) } })
-  else if (isDone) await tx.localCopy.update({ where, data: { pulledAt: at } })
+  if (sync.direction === 'PULL') {
+    if (isDone) await tx.localCopy.update({ where, data: { pulledAt: at } })
+    return
+  }
+  const saved = { savedAt: at, unsavedFiles: 0, unsavedBytes: 0n }
+  await tx.localCopy.update({ where, data: isDone ? saved : leftBy(result) })
 }
 
 function warningOf({ notebook }: StepContext, sync: DataSync, problem: string): NotebookEvent {

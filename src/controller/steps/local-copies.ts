@@ -3,7 +3,13 @@ import type { ContainerEngine } from '../../engine/port.ts'
 import type { LocalCopy } from '../../generated/prisma/client.ts'
 
 /** Of a copy that nobody tried to save, and of which nobody counted what is not saved. */
-export const NOT_TRIED = { saveError: null, saveFault: null, unsavedFiles: null, unsavedBytes: null } as const
+export const NOT_TRIED = {
+  saveError: null,
+  saveFault: null,
+  checkpointError: null,
+  unsavedFiles: null,
+  unsavedBytes: null,
+} as const
 
 export interface MissingCopy {
   target: string

@@ -91,7 +91,9 @@ export async function startMover(context: StepContext, containerId: string): Pro
       where: { operation, state: 'PENDING' },
       data: { state: 'RUNNING', startedAt: at, revision: { increment: 1 } },
     })
-    return { events: pending.map(({ id }) => ({ type: 'SyncProgressed', syncId: id })) }
+    // A checkpoint is told of at its end, if it found anything to carry.
+    const told = pending.filter(({ isCheckpoint }) => !isCheckpoint)
+    return { events: told.map(({ id }) => ({ type: 'SyncProgressed', syncId: id })) }
   })
   const plan = planMover(context.parts, context.notebook, operation, await syncsOf(context, operation))
   const engine = await context.engineUnderLease()

@@ -10,6 +10,7 @@ import { ring } from '../../store/database.ts'
 import { openPeriod } from '../billing.ts'
 import { editorAnswers } from '../probe.ts'
 import { Watchdog } from '../watchdog.ts'
+import { nextCheckpoint } from './checkpoints.ts'
 import { createContainer, NOTEBOOK_USER } from './containers.ts'
 import { PhaseFailedError, type StepContext } from './context.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
@@ -166,7 +167,12 @@ async function enterRunning(
     await ring(tx, 'cahier_routes', notebook.id)
     return {
       to: { state: 'RUNNING', phase: null },
-      set: { startedAt: at, stoppedAt: null, ...newDeadline(deadlineOf(at, notebook.maxRunSeconds), at) },
+      set: {
+        startedAt: at,
+        stoppedAt: null,
+        checkpointAt: nextCheckpoint(context, at),
+        ...newDeadline(deadlineOf(at, notebook.maxRunSeconds), at),
+      },
     }
   })
 }
