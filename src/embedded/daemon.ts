@@ -3,7 +3,7 @@
  * their output in a file; and found again by their process id.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -51,11 +51,27 @@ export async function processFrom(file: string, mark: string): Promise<number | 
 
 /** A zombie has no command line, and so counts as gone. */
 function isRunning(pid: number, mark: string): boolean {
+  return commandLineOf(pid).includes(mark)
+}
+
+/** Its arguments, each with a NUL behind it; empty when there is no such process. */
+function commandLineOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(mark)
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   } catch {
-    return false
+    return ''
   }
+}
+
+/** The command lines of all processes that have `mark` in theirs, by process id. */
+export function processesWith(mark: string): Map<number, string[]> {
+  const found = new Map<number, string[]>()
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry)
+    const args = pid > 0 ? commandLineOf(pid) : ''
+    if (args.includes(mark)) found.set(pid, args.split('\0'))
+  }
+  return found
 }
 
 /** Nothing is left of it but an entry for its parent: a process that ends loses its command line long before its files are closed. */

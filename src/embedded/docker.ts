@@ -9,7 +9,7 @@ import { call, LIMIT } from '../engine/docker/call.ts'
 import { connectDocker } from '../engine/docker/connect.ts'
 import { installPackages, PackagesError } from '../host/apt.ts'
 import { findProgram, runProgram } from '../host/programs.ts'
-import { endProcess, lastLines, processFrom, startDaemon, until } from './daemon.ts'
+import { endProcess, lastLines, processesWith, processFrom, startDaemon, until } from './daemon.ts'
 import { clearRunFolder, EmbeddedError, makeFolders, runFolder } from './folders.ts'
 import { withHomeLock } from './lock.ts'
 
@@ -103,7 +103,7 @@ async function unmount(folder: string): Promise<void> {
 }
 
 /** True when the private daemon runs and answers. Otherwise it does not run, and its stale traces are gone. */
-async function takeOver({ socket, pidFile, execRoot, log }: PrivateDaemon): Promise<boolean> {
+async function takeOver({ socket, pidFile, execRoot, dataRoot, log }: PrivateDaemon): Promise<boolean> {
   const running = () => processFrom(pidFile, socket)
   let answering = false
   const settled = async () => {
@@ -116,8 +116,30 @@ async function takeOver({ socket, pidFile, execRoot, log }: PrivateDaemon): Prom
   const containerd = join(execRoot, 'containerd/containerd.pid')
   const orphan = await processFrom(containerd, execRoot)
   if (orphan) await endProcess(orphan, execRoot, 'SIGTERM', STOP_LIMIT)
+  await endForgotten(join(execRoot, 'containerd/containerd.sock'), dataRoot)
   for (const file of [socket, pidFile, containerd]) await rm(file, { force: true })
   return false
+}
+
+/**
+ * A daemon that is killed while it starts a container leaves a shim of it that its own records do not tell of. The next one
+ * would never end that, nor ever start the container: "task already exists". What the records tell of is ended by the daemon.
+ */
+async function endForgotten(containerd: string, dataRoot: string): Promise<void> {
+  for (const [pid, args] of processesWith(containerd)) {
+    const container = args[args.indexOf('-id') + 1] ?? ''
+    if (!(await isOnRecordAsRunning(dataRoot, container))) await endProcess(pid, containerd, 'SIGKILL', STOP_LIMIT)
+  }
+}
+
+async function isOnRecordAsRunning(dataRoot: string, container: string): Promise<boolean> {
+  try {
+    const record = await readFile(join(dataRoot, 'containers', container, 'config.v2.json'), 'utf8')
+    return JSON.parse(record).State.Running === true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
+  }
 }
 
 async function start(program: string, daemon: PrivateDaemon, say: (line: string) => void): Promise<void> {
