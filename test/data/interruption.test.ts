@@ -7,8 +7,8 @@ import { EXIT, type ProgressLine } from '../../src/mover/protocol.ts'
 import { LocalCopy } from './mover.ts'
 import { Bucket } from './s3.ts'
 
-const LARGE = 48 * 1024 * 1024
-const SMALL_FILES = 800
+const LARGE = 32 * 1024 * 1024
+const SMALL_FILES = 400
 const contents = new Map<string, Buffer>()
 
 beforeAll(() => {

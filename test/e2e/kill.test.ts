@@ -1,19 +1,20 @@
 /**
- * kill -9 of the control plane in the middle of the main job. The next one takes over where it was, and the job ends as if
- * nothing had happened: the same files, one run on the bill, nothing twice and nothing left behind.
+ * kill -9 of a whole Cahier in the middle of the main job, where work is under way that no step of the journal begins or ends. The
+ * next one takes over where it was, and the job ends as if nothing had happened: the same files, one run on the bill, nothing twice
+ * and nothing left behind. The editor is a light one, but where a kernel has to live on.
  */
 import { randomBytes } from 'node:crypto'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { cp, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import type { StreamItem } from '../../src/sdk/client.ts'
 import { StopNotebookDocument } from '../../src/sdk/generated/operations.ts'
-import { type World, world } from './world.ts'
+import { LIGHT, makeLightCatalogue } from '../testkit/light-catalogue.ts'
+import { lightWorld, type World } from './world.ts'
 
-const MIB = 2 ** 20
-const IMAGES = fileURLToPath(new URL('../../images', import.meta.url))
+/** Files that take a while to carry. */
+const FILES = 24
+const FILE_BYTES = 4 * 2 ** 20
 
 let w: World
 afterEach(() => w[Symbol.asyncDispose]())
@@ -25,19 +26,6 @@ const moves = (direction: 'PULL' | 'PUSH') => (item: StreamItem) =>
   item.sync.direction === direction &&
   item.sync.state === 'RUNNING' &&
   Number(item.sync.bytesDone) > 0
-
-/** Files that take a while to carry, and what their digest is. */
-async function largeBucket() {
-  const files = Object.fromEntries(Array.from({ length: 24 }, (_, index) => [`file-${index}`, randomBytes(8 * MIB)]))
-  return { bucket: await w.bucket(files), cell: digestOf('/workspace/large') }
-}
-
-/** A cell that prints how many files a folder has, and their bytes. */
-const digestOf = (folder: string) => `
-import os
-sizes = [os.path.getsize(os.path.join('${folder}', name)) for name in os.listdir('${folder}')]
-print(len(sizes), sum(sizes))
-`
 
 /** One run on the bill, and nothing of the notebook in the engine. */
 async function expectCleanEnd(notebookId: string, uuid: string): Promise<void> {
@@ -55,18 +43,19 @@ async function enginesContainers(uuid: string): Promise<string[]> {
 }
 
 test('during a pull: the mover goes on without us, and its work is not done twice', async () => {
-  w = await world()
-  const { bucket, cell } = await largeBucket()
+  w = await lightWorld()
+  const objects = Array.from({ length: FILES }, (_, index) => [`file-${index}`, randomBytes(FILE_BYTES)] as const)
   const volume = {
-    bucket: { dataStoreId: await w.dataStore(), bucket },
+    bucket: { dataStoreId: await w.dataStore(), bucket: await w.bucket(Object.fromEntries(objects)) },
     mountPath: '/workspace/large',
     permission: 'RO' as const,
   }
-  const notebook = await w.create({ volumes: [volume] })
+  const notebook = await w.createLight({ volumes: [volume] })
   await w.untilItem(notebook, moves('PULL'))
   await w.killAndRestart()
-  const running = await w.client().waitFor(notebook.id, 'RUNNING')
-  expect(await w.jupyter(running).run(cell)).toBe(`24 ${24 * 8 * MIB}\n`)
+  await w.client().waitFor(notebook.id, 'RUNNING')
+  const inside = await w.inside(notebook)
+  expect(await inside.run('ls large | wc -l; cat large/* | wc -c')).toBe(`${FILES}\n${FILES * FILE_BYTES}\n`)
   expect(await w.database.dataSync.findMany({ where: { direction: 'PULL' } })).toMatchObject([
     { state: 'DONE' },
     { state: 'DONE' },
@@ -75,43 +64,46 @@ test('during a pull: the mover goes on without us, and its work is not done twic
 })
 
 test('while an image is made: it is made by the next', async () => {
-  const images = await slowImages()
-  w = await world({ CATALOGUE: join(images, 'catalogue.json') })
-  const notebook = await w.create({ framework: 'slow' })
+  const catalogue = await makeSlowCatalogue()
+  w = await lightWorld({ CATALOGUE: catalogue })
+  const notebook = await w.createLight({ framework: 'slow' })
   await w.untilItem(notebook, (item) => item.__typename === 'PhaseChanged' && /step/.test(item.message ?? ''))
   await w.killAndRestart()
-  const running = await w.client().waitFor(notebook.id, 'RUNNING')
-  expect(await w.jupyter(running).run('print(6 * 7)')).toBe('42\n')
+  await w.client().waitFor(notebook.id, 'RUNNING')
+  expect(await (await w.inside(notebook)).run('cat /made')).toBe('slowly\n')
   await expectCleanEnd(notebook.id, notebook.uuid)
-  await rm(images, { recursive: true })
+  await rm(dirname(catalogue), { recursive: true })
 })
 
-/** The images that come with Cahier, and one more that takes seconds to make and is made for nobody else. */
-async function slowImages(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'cahier-images-'))
-  await cp(IMAGES, folder, { recursive: true })
-  const catalogue = JSON.parse(await readFile(join(folder, 'catalogue.json'), 'utf8'))
-  catalogue.images.slow = { build: 'slow', needs: 'jupyterlab-python', args: { NONCE: randomBytes(8).toString('hex') } }
-  catalogue.frameworks.push({ id: 'slow', name: 'Slow', versions: [{ version: '1', images: { jupyterlab: 'slow' } }] })
-  await writeFile(join(folder, 'catalogue.json'), JSON.stringify(catalogue))
-  await cp(join(folder, 'mover'), join(folder, 'slow'), { recursive: true })
-  await writeFile(join(folder, 'slow', 'Dockerfile'), 'ARG BASE\nFROM $BASE\nARG NONCE\nRUN sleep 4 && echo $NONCE\n')
-  return folder
+/** With an image that takes seconds to make and is made for nobody else. */
+async function makeSlowCatalogue(): Promise<string> {
+  const catalogueFile = await makeLightCatalogue((catalogue) => {
+    catalogue.images.slow = { build: 'slow', needs: 'light', args: { NONCE: randomBytes(8).toString('hex') } }
+    catalogue.frameworks.push({
+      id: 'slow',
+      name: 'Slow',
+      versions: [{ version: '1', images: { [LIGHT.editor]: 'slow' } }],
+    })
+  })
+  const folder = join(dirname(catalogueFile), 'slow')
+  await cp(join(dirname(catalogueFile), 'light'), folder, { recursive: true })
+  const dockerfile = 'ARG BASE\nFROM $BASE\nARG NONCE\nUSER 0\nRUN sleep 4 && echo slowly > /made\nUSER 42420:42420\n'
+  await writeFile(join(folder, 'Dockerfile'), dockerfile)
+  return catalogueFile
 }
 
 test('while the container starts: there is one container, and it is used', async () => {
-  w = await world()
-  const notebook = await w.create({})
+  w = await lightWorld()
+  const notebook = await w.createLight()
   await w.untilItem(notebook, entersPhase('STARTING_CONTAINER'))
   await w.killAndRestart()
-  const running = await w.client().waitFor(notebook.id, 'RUNNING')
+  await w.client().waitFor(notebook.id, 'RUNNING')
   expect(await enginesContainers(notebook.uuid)).toHaveLength(1)
-  expect(await w.jupyter(running).run('print(6 * 7)')).toBe('42\n')
   await expectCleanEnd(notebook.id, notebook.uuid)
 })
 
 test('while it is RUNNING: the container, its kernel and its run go on', async () => {
-  w = await world()
+  w = await lightWorld()
   const notebook = await w.create({})
   const running = await w.client().waitFor(notebook.id, 'RUNNING')
   await w.jupyter(running).run("open('/workspace/written', 'w').write('before the kill')")
@@ -126,20 +118,17 @@ test('while it is RUNNING: the container, its kernel and its run go on', async (
 })
 
 test('during a push: everything written arrives, and only then the local copy goes', async () => {
-  w = await world()
-  const notebook = await w.create({})
-  const running = await w.client().waitFor(notebook.id, 'RUNNING')
-  await w.jupyter(running).run(`
-import os
-os.mkdir('/workspace/large')
-for index in range(24): open(f'/workspace/large/file-{index}', 'wb').write(os.urandom(${8 * MIB}))
-`)
+  w = await lightWorld()
+  const notebook = await w.runLight({ units: 4 })
+  await notebook.inside.run(
+    `mkdir large && for i in $(seq ${FILES}); do head -c ${FILE_BYTES} /dev/urandom > large/file-$i; done`,
+  )
   await w.client().request(StopNotebookDocument, { input: { notebookId: notebook.id } })
   await w.untilItem(notebook, moves('PUSH'))
   await w.killAndRestart()
   await w.client().waitFor(notebook.id, 'STOPPED')
   const saved = await w.buckets.list(w.workspaceBucket, `${notebook.uuid}/large/file-`)
-  expect([...saved.values()].map(({ bytes }) => bytes)).toEqual(Array.from({ length: 24 }, () => 8 * MIB))
+  expect([...saved.values()].map(({ bytes }) => bytes)).toEqual(Array.from({ length: FILES }, () => FILE_BYTES))
   expect(await enginesContainers(notebook.uuid)).toEqual([])
   expect(await w.database.localCopy.count()).toBe(0)
   expect(await w.database.billingPeriod.count({ where: { endedAt: { not: null } } })).toBe(1)

@@ -32,9 +32,8 @@ async function start(notebook: { id: string; uuid: string }) {
 }
 
 test('an older database restored under running notebooks loses no file', { timeout: 600_000 }, async () => {
-  const through = await w.runLight()
+  const [through, again] = await Promise.all([w.runLight(), w.runLight()])
   await through.inside.write('/workspace/through', 'written before the backup')
-  const again = await w.runLight()
   await again.inside.write('/workspace/old', 'saved before the backup')
   await w.stop(again.id)
 
@@ -42,9 +41,8 @@ test('an older database restored under running notebooks loses no file', { timeo
   const [file = ''] = await readdir(folder)
   const backup = join(folder, file)
 
-  const since = await start(again)
+  const [since, unknown] = await Promise.all([start(again), w.runLight()])
   await since.write('/workspace/new', 'written after the backup')
-  const unknown = await w.runLight()
   await unknown.inside.write('/workspace/deep/file', 'of a notebook that the backup does not know')
 
   expect((await run('restore', [backup, '--replace'])).output).toContain('The control plane runs: end it')
@@ -74,22 +72,24 @@ test('an older database restored under running notebooks loses no file', { timeo
   // Its files can be had.
   const volumeOf = ({ uuid }: { uuid: string }) =>
     listed.output.match(new RegExp(`\\S+${uuid}-\\w+-workspace`))?.[0] ?? ''
-  for (const [notebook, path, content] of [
-    [again, 'new', 'written after the backup'],
-    [unknown, 'deep/file', 'of a notebook that the backup does not know'],
-  ] as const) {
-    const saved = await run('orphans', ['save', volumeOf(notebook)])
-    expect(saved.output).toContain('and verified.')
-    const keys = [...(await w.buckets.list(w.workspaceBucket, `recovered/${notebook.uuid}/`)).keys()]
-    const key = keys.find((each) => each.endsWith(path)) ?? ''
-    expect(await w.buckets.read(w.workspaceBucket, key)).toBe(content)
-  }
+  const kept = [
+    { notebook: again, path: 'new', content: 'written after the backup' },
+    { notebook: unknown, path: 'deep/file', content: 'of a notebook that the backup does not know' },
+  ]
+  await Promise.all(
+    kept.map(async ({ notebook, path, content }) => {
+      const saved = await run('orphans', ['save', volumeOf(notebook)])
+      expect(saved.output).toContain('and verified.')
+      const keys = [...(await w.buckets.list(w.workspaceBucket, `recovered/${notebook.uuid}/`)).keys()]
+      const key = keys.find((each) => each.endsWith(path)) ?? ''
+      expect(await w.buckets.read(w.workspaceBucket, key)).toBe(content)
+    }),
+  )
 
   // The notebook starts again beside it.
   const beside = await start(again)
   expect(await beside.read('/workspace/old')).toBe('saved before the backup')
-  await w.stop(again.id)
-  await w.stop(through.id)
+  await Promise.all([w.stop(again.id), w.stop(through.id)])
   expect(await w.buckets.read(w.workspaceBucket, `${through.uuid}/through`)).toBe('written before the backup')
 
   // It goes when somebody says so, by its very name.
