@@ -1,7 +1,7 @@
 /**
  * The reconciler's engine room: claims due notebooks, works on each in a task of its own, and keeps its leases. Wake-ups make
- * it look at once; the poll is the truth. No notebook waits for another. The poll, leases, and its own end are about this
- * process: they run on real time, whatever the notebooks' clock says.
+ * it look at once; the poll is the truth. No notebook waits for another. Leases, and its own end, are about this process:
+ * they run on real time, whatever the notebooks' clock says.
  */
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '../domain/clock.ts'
@@ -72,7 +72,7 @@ export class Controller {
   }
 
   async #claimLoop(): Promise<void> {
-    const { database, leaseSeconds, log } = this.#parts
+    const { database, clock, leaseSeconds, log } = this.#parts
     while (!this.#ended.signal.aborted) {
       this.#look = new AbortController()
       try {
@@ -82,7 +82,7 @@ export class Controller {
       } catch (error) {
         log.error({ err: error }, 'could not claim notebooks')
       }
-      await systemClock.sleep(POLL_MS, AbortSignal.any([this.#look.signal, this.#ended.signal]))
+      await clock.sleep(POLL_MS, AbortSignal.any([this.#look.signal, this.#ended.signal]))
     }
   }
 
