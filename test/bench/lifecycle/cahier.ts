@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import pLimit from 'p-limit'
 import pg from 'pg'
 import { createClient } from '../../../src/sdk/client.ts'
 import { unwrap } from '../../../src/sdk/errors.ts'
@@ -18,7 +17,6 @@ import { freePort } from '../../testkit/cahier.ts'
 import { startProgram } from '../frame/program.ts'
 import type { ControlPlane } from './load.ts'
 
-const DELETED_AT_ONCE = 10
 const PROGRAM = fileURLToPath(new URL('./control-plane.ts', import.meta.url))
 
 export interface CahierOptions {
@@ -87,10 +85,8 @@ export async function startCahierPlane(options: CahierOptions): Promise<ControlP
       return rows[0].n
     },
     async clear() {
-      const limit = pLimit(DELETED_AT_ONCE)
-      const forget = async (notebookId: string) =>
+      for (const notebookId of launched)
         unwrap((await client.request(DeleteNotebookDocument, { input: { notebookId, force: true } })).deleteNotebook)
-      await Promise.all(launched.map((id) => limit(() => forget(id))))
       await Promise.all(launched.map((id) => ofNotebook(id).gone.promise))
       waiting.clear()
       launched = []
