@@ -1,23 +1,21 @@
 /** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
-import { randomUUID } from 'node:crypto'
 import { commencedMinutes, type EndSource, endOfRun } from '../domain/billing.ts'
 import type { Catalogue } from '../domain/catalogue.ts'
-import type { Container, Notebook, Prisma } from '../generated/prisma/client.ts'
+import type { Container, Notebook } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
-import { inserting } from '../store/rows.ts'
 
 /** The price is the catalogue's of this moment, for the whole run. */
-export function opensPeriod(
+export async function openPeriod(
+  tx: Transaction,
   catalogue: Catalogue,
   notebook: Notebook,
-  container: Pick<Container, 'nodeId' | 'generation'>,
+  container: Container,
   at: Date,
-): Prisma.Sql {
+): Promise<void> {
   const flavor = catalogue.flavors.find(({ id }) => id === notebook.flavor)
   if (!flavor) throw new Error(`Flavor ${notebook.flavor} has no price: it is not in the catalogue any more`)
-  return inserting('BillingPeriod', [
-    {
-      id: randomUUID(),
+  await tx.billingPeriod.create({
+    data: {
       projectId: notebook.projectId,
       notebookId: notebook.id,
       nodeId: container.nodeId,
@@ -28,7 +26,7 @@ export function opensPeriod(
       pricePerHourMicros: flavor.pricePerHourMicros,
       currency: catalogue.currency,
     },
-  ])
+  })
 }
 
 /** `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. Answers the rule. */

@@ -37,7 +37,11 @@ export async function createNotebook(
     const { flavor, env, labels, volumes, ...spec } = await checkRequest(tx, parts, viewer, projectId, input)
     assertHostable(parts.catalogue, await readNodes(tx), flavor, spec.units)
     const held = holdingOf(flavor, spec.units)
-    const { streamEpoch } = await claimQuota(tx, projectId, held)
+    await claimQuota(tx, projectId, held)
+    const { streamEpoch } = await tx.project.findUniqueOrThrow({
+      where: { id: projectId },
+      select: { streamEpoch: true },
+    })
     const notebook = {
       ...spec,
       ...held,
