@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 /** Of the tests that stand beside the code, those that start programs of their own: slower, and not for every save. */
 const WITH_PROGRAMS = ['src/boot/backup.test.ts', 'src/embedded/postgres.test.ts', 'src/store/migrate.test.ts']
 
-/** On real parts too, but by hand: Docker daemons that are killed. See `npm run test:kill`. */
-const BY_HAND = ['test/e2e/daemon.test.ts', 'test/e2e/daemon-store.test.ts']
+/** On real parts too, but by hand: control planes killed at every step, and Docker daemons. See `npm run test:kill`. */
+const BY_HAND = ['test/e2e/kill-matrix.test.ts', 'test/e2e/daemon.test.ts', 'test/e2e/daemon-store.test.ts']
 
 /** Needs Postgres only, and brings its own. A machine that is busy with something else is no failure. */
 const ON_POSTGRES = {
@@ -90,13 +90,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        // With CAHIER_KILL=full, the whole matrix of kills, of which `real` has the part that is quick.
-        test: {
-          ...ON_REAL_PARTS,
-          name: 'real-kill',
-          include: ['test/e2e/kill-matrix.test.ts', ...BY_HAND],
-          sequence: { groupOrder: 5 },
-        },
+        // With CAHIER_KILL=full, the whole matrix of kills; without, the part of it that is quick.
+        test: { ...ON_REAL_PARTS, name: 'real-kill', include: BY_HAND, sequence: { groupOrder: 5 } },
       },
     ],
   },
