@@ -47,6 +47,8 @@ export async function lab() {
   const discarded = new Set<string>()
   const gates: Gate[] = []
   const stopped = new Set<Gate>()
+  /** Those that are still under way. */
+  const sweeps: Promise<void>[] = []
   const holds = new Map<string, { release(): void }>()
   const controls = new Map<Gate, ReturnType<typeof w.control>>()
 
@@ -189,12 +191,13 @@ export async function lab() {
       daemon.images.forget(IMAGE)
     },
 
+    /** One that meets a call which waits goes on beside what happens next. */
     async sweep(): Promise<void> {
-      try {
-        await sweep(w.parts)
-      } catch (error) {
+      const doing = sweep(w.parts).catch((error: unknown) => {
         if (!(error instanceof EngineUnavailableError)) throw error
-      }
+      })
+      if (holds.size === 0) await doing
+      else sweeps.push(doing)
     },
 
     /** Lets whoever has something to do go on for a while. */
@@ -229,6 +232,7 @@ export async function lab() {
       daemon.faults.slow(0)
       daemon.loseEvents(0)
       this.release()
+      await Promise.all(sweeps.splice(0))
       this.mendBuckets()
       w.editor.isReady = true
       for (const gate of gates) gate.thaw()
