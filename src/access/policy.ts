@@ -8,7 +8,7 @@ import type { Prisma, Role } from '../generated/prisma/client.ts'
 import type { Database, Transaction } from '../store/database.ts'
 import type { TokenScope, Viewer } from './tokens.ts'
 
-/** READER: list and watch. OPERATOR: also create, run, stop, delete. OWNER: also members, tokens and limits. */
+/** READER: list and watch. OPERATOR: also create, run, stop, delete. OWNER: also members. */
 const RANK: Readonly<Record<Role, number>> = { READER: 1, OPERATOR: 2, OWNER: 3 }
 
 /** Where clauses of what the viewer may see, by membership and token. Deleted projects and notebooks are seen by nobody. */

@@ -80,7 +80,7 @@ export async function revokeApiToken(
 ): Promise<ApiToken> {
   const id = requireId('ApiToken', input.apiTokenId)
   return database.$transaction(async (tx) => {
-    await changeAccess(tx, { members: { some: { user: { tokens: { some: { id, ...ownTokens(viewer) } } } } } })
+    await changeAccess(tx, { members: { some: { userId: viewer.userId } } })
     const [revoked] = await tx.apiToken.updateManyAndReturn({
       where: { AND: [{ id }, ownTokens(viewer)] },
       data: { revokedAt: new Date() },

@@ -2,7 +2,7 @@
 import { requireOperator } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import { notFound, requireId } from '../domain/ids.ts'
-import { Problems } from '../domain/problems.ts'
+import { Problems, wholeNumberProblem } from '../domain/problems.ts'
 import type { Project } from '../generated/prisma/client.ts'
 import type { UseCaseParts } from './parts.ts'
 
@@ -24,7 +24,7 @@ export async function setQuota({ database }: UseCaseParts, viewer: Viewer, input
   const id = requireId('Project', input.projectId)
   await requireOperator(database, viewer, 'Project', id)
   const problems = new Problems()
-  for (const unit of ['gpus', 'vcpus'] as const) problems.note(unit, limitProblem(input[unit] ?? 0))
+  for (const unit of ['gpus', 'vcpus'] as const) problems.note(unit, wholeNumberProblem(input[unit] ?? 0, 0, MOST))
   problems.throwIfAny()
   const limits = {
     ...(input.gpus != null && { maxGpus: input.gpus }),
@@ -33,8 +33,4 @@ export async function setQuota({ database }: UseCaseParts, viewer: Viewer, input
   const [project] = await database.project.updateManyAndReturn({ where: { id, deletedAt: null }, data: limits })
   if (!project) throw notFound('Project')
   return project
-}
-
-function limitProblem(limit: number): string | null {
-  return Number.isInteger(limit) && limit >= 0 && limit <= MOST ? null : `must be a whole number from 0 to ${MOST}.`
 }
