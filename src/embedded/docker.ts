@@ -127,8 +127,10 @@ async function takeOver({ socket, pidFile, execRoot, dataRoot, log }: PrivateDae
  */
 async function endForgotten(containerd: string, dataRoot: string): Promise<void> {
   for (const [pid, args] of processesWith(containerd)) {
-    const container = args[args.indexOf('-id') + 1] ?? ''
-    if (!(await isOnRecordAsRunning(dataRoot, container))) await endProcess(pid, containerd, 'SIGKILL', STOP_LIMIT)
+    const flag = args.indexOf('-id')
+    const container = flag > 0 ? args[flag + 1] : undefined
+    if (container && !(await isOnRecordAsRunning(dataRoot, container)))
+      await endProcess(pid, containerd, 'SIGKILL', STOP_LIMIT)
   }
 }
 
