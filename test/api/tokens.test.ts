@@ -124,9 +124,9 @@ describe('an API token', () => {
     await ask(token, UPDATE, { notebookId: id, labels: [{ name: 'a', value: 'b' }] })
     expect(await names(token, projectId)).toHaveLength(1)
     const stream = tail(w, { projectUuid, owner: token, notebookId: id })
-    const next = stream.next()
+    const refused = expect(stream.next()).rejects.toThrow('You may not watch this any more')
     await ask(owner, UPDATE, { notebookId: id, labels: [] })
-    await expect(next).rejects.toThrow('You may not watch this any more')
+    await refused
     expect(await names(token, projectId)).toEqual([])
   })
 
@@ -157,7 +157,7 @@ describe('an API token', () => {
     const { owner, projectUuid } = await w.tenant()
     const token = await byToken(owner, {})
     const stream = tail(w, { projectUuid, owner: token, after: await beginning(w, projectUuid) })
-    const next = stream.next()
+    const refused = expect(stream.next()).rejects.toThrow('You may not watch this any more')
     expect(await ask(await w.user(), REVOKE_API_TOKEN, { apiTokenId: token.tokenNode })).toMatchObject({
       __typename: 'NotFoundError',
     })
@@ -166,7 +166,7 @@ describe('an API token', () => {
       revokedAt: expect.any(String),
       secret: null,
     })
-    await expect(next).rejects.toThrow('You may not watch this any more')
+    await refused
     expect((await w.as(token)('{ viewer { name } }')).status).toBe(401)
   })
 })
@@ -218,8 +218,9 @@ describe('members', () => {
   test('who is removed sees nothing that is committed from then on, and the stream ends', async () => {
     const { owner, projectId, projectUuid } = await w.tenant()
     const reader = await w.join(projectId, 'READER')
-    const next = tail(w, { projectUuid, owner: reader }).next()
+    const stream = tail(w, { projectUuid, owner: reader })
+    const refused = expect(stream.next()).rejects.toThrow('You may not watch this any more')
     await ask(owner, REMOVE_MEMBER, { projectId, userId: encodeId('User', reader.id) })
-    await expect(next).rejects.toThrow('You may not watch this any more')
+    await refused
   })
 })

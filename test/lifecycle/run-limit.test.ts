@@ -34,7 +34,7 @@ async function advanceTo(id: string, ahead: number): Promise<void> {
 
 async function warnings(id: string) {
   const events = await w.database.event.findMany({
-    where: { notebookId: id, type: 'NotebookWarned' },
+    where: { notebookId: id, type: 'NotebookWarned', payload: { path: ['code'], equals: 'RUN_LIMIT_NEAR' } },
     orderBy: { seq: 'asc' },
   })
   return events.map(({ payload }) => payload as { code: string; message: string; dueAt: string })
