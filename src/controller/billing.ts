@@ -1,21 +1,23 @@
 /** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
+import { randomUUID } from 'node:crypto'
 import { commencedMinutes, type EndSource, endOfRun } from '../domain/billing.ts'
 import type { Catalogue } from '../domain/catalogue.ts'
-import type { Container, Notebook } from '../generated/prisma/client.ts'
+import type { Container, Notebook, Prisma } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
+import { inserting } from '../store/rows.ts'
 
 /** The price is the catalogue's of this moment, for the whole run. */
-export async function openPeriod(
-  tx: Transaction,
+export function opensPeriod(
   catalogue: Catalogue,
   notebook: Notebook,
-  container: Container,
+  container: Pick<Container, 'nodeId' | 'generation'>,
   at: Date,
-): Promise<void> {
+): Prisma.Sql {
   const flavor = catalogue.flavors.find(({ id }) => id === notebook.flavor)
   if (!flavor) throw new Error(`Flavor ${notebook.flavor} has no price: it is not in the catalogue any more`)
-  await tx.billingPeriod.create({
-    data: {
+  return inserting('BillingPeriod', [
+    {
+      id: randomUUID(),
       projectId: notebook.projectId,
       notebookId: notebook.id,
       nodeId: container.nodeId,
@@ -26,7 +28,7 @@ export async function openPeriod(
       pricePerHourMicros: flavor.pricePerHourMicros,
       currency: catalogue.currency,
     },
-  })
+  ])
 }
 
 /** `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. Answers the rule. */

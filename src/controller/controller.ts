@@ -91,11 +91,14 @@ export class Controller {
     before?.task.end()
     const done = task
       .run()
-      .catch((error: unknown) => this.#parts.log.error({ err: error, notebookId }, 'work on a notebook was cut off'))
-      .finally(() => {
+      .catch((error: unknown) => {
+        this.#parts.log.error({ err: error, notebookId }, 'work on a notebook was cut off')
+        return true
+      })
+      .then((isDue) => {
         if (this.#tasks.get(notebookId)?.task === task) this.#tasks.delete(notebookId)
-        // A wake-up may have come while it was owned.
-        this.#look.abort()
+        // A wake-up came while it was owned.
+        if (isDue) this.#look.abort()
       })
     this.#tasks.set(notebookId, { task, done })
   }

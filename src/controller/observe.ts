@@ -2,19 +2,23 @@
 import { SAVE_RETRY_FOR_SECONDS, SAVE_RETRY_SECONDS } from '../domain/lifecycle.ts'
 import { isCalledOff, type SeenContainer, type View } from '../domain/next-step.ts'
 import type { ContainerEngine, ContainerStatus } from '../engine/port.ts'
-import type { Notebook, Prisma } from '../generated/prisma/client.ts'
+import type { Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
 import { PassingFaultError } from './steps/context.ts'
 
 const WITH_ALL = {
   volumes: { orderBy: { index: 'asc' }, include: { dataStore: true } },
-  containers: { orderBy: { generation: 'asc' } },
-  localCopies: true,
+  // Without what nothing is decided by, so that after a write the rest is known without another look.
+  containers: { orderBy: { generation: 'asc' }, omit: { createdAt: true } },
+  localCopies: { omit: { writtenSince: true } },
   syncs: { where: { state: { in: ['PENDING', 'RUNNING'] } }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] },
+  project: { select: { streamEpoch: true } },
 } satisfies Prisma.NotebookInclude
 
 /** A notebook with everything that the reconciler decides by. */
 export type NotebookRecord = Prisma.NotebookGetPayload<{ include: typeof WITH_ALL }>
+export type ContainerRecord = NotebookRecord['containers'][number]
+export type CopyRecord = NotebookRecord['localCopies'][number]
 
 export interface Observation {
   notebook: NotebookRecord
@@ -23,30 +27,45 @@ export interface Observation {
   view: View
 }
 
-/** Null when the notebook is deleted. Throws EngineUnavailableError or PassingFaultError when a container cannot be looked at. */
+/**
+ * `at`: the notebooks' time, where it was asked for a moment ago. Null when the notebook is deleted. Throws
+ * EngineUnavailableError or PassingFaultError when a container cannot be looked at.
+ */
 export async function observe(
   database: Database,
   engine: ContainerEngine,
   notebookId: string,
+  at: Date | null = null,
 ): Promise<Observation | null> {
-  const [notebook, [time]] = await Promise.all([
+  const [notebook, now] = await Promise.all([
     // One statement, not one for each relation.
     database.notebook.findUnique({
       where: { id: notebookId, deletedAt: null },
       include: WITH_ALL,
       relationLoadStrategy: 'join',
     }),
-    database.$queryRaw<[{ now: Date }]>`SELECT cahier_now() AS "now"`,
+    at ?? readNow(database),
   ])
   if (!notebook) return null
   const statuses = isCalledOff(notebook) ? new Map() : await look(notebook, engine)
-  return { notebook, statuses, view: viewOf(notebook, statuses, time.now) }
+  return { notebook, statuses, view: viewOf(notebook, statuses, now) }
 }
 
-/** The same look after a change of the notebook's row and of nothing else that decisions are made by. */
-export function lookAfter({ notebook, statuses }: Observation, row: Notebook, now: Date): Observation {
-  const changed = { ...notebook, ...row }
-  return { notebook: changed, statuses, view: viewOf(changed, statuses, now) }
+/** What the same look finds after a change of what is `changed`, and of the containers in `seen`, and of nothing else. */
+export function lookAfter(
+  before: Observation,
+  changed: Partial<NotebookRecord>,
+  now: Date,
+  seen: Observation['statuses'] = new Map(),
+): Observation {
+  const notebook = { ...before.notebook, ...changed }
+  const statuses = new Map([...before.statuses, ...seen])
+  return { notebook, statuses, view: viewOf(notebook, statuses, now) }
+}
+
+async function readNow(database: Database): Promise<Date> {
+  const [time] = await database.$queryRaw<[{ now: Date }]>`SELECT cahier_now() AS "now"`
+  return time.now
 }
 
 async function look(notebook: NotebookRecord, engine: ContainerEngine): Promise<Map<string, ContainerStatus | null>> {

@@ -24,12 +24,15 @@ export class Task {
   #known: Observation | null = null
   /** A step that was called off and has not ended yet: the engine is slow to answer. Until then no other call is made of it. */
   #straggler: Promise<unknown> | null = null
+  /** The time of the claim, until the first look has begun. */
+  #claimedAt: Date | null
   /** How often the notebook had been woken at the last look. */
   #wakes: number | null = null
 
   constructor(parts: ControllerParts, claim: Claim) {
     this.#parts = parts
     this.#claim = claim
+    this.#claimedAt = claim.at
   }
 
   /** The controller ends, or the lease is lost: the step under way is cut off and nothing more is begun. */
@@ -51,8 +54,11 @@ export class Task {
     if (notebook && isCalledOff(notebook)) step.abort()
   }
 
-  /** Never rejects for a reason of the notebook's; a database that is gone rejects. */
-  async run(): Promise<void> {
+  /**
+   * Answers whether the notebook is due again at once. Never rejects for a reason of the notebook's; a database that is gone
+   * rejects.
+   */
+  async run(): Promise<boolean> {
     const { database } = this.#parts
     try {
       for (;;) {
@@ -63,6 +69,7 @@ export class Task {
     } catch (error) {
       if (!(error instanceof LeaseLostError || error instanceof NotFoundError)) throw error
       this.#parts.log.debug({ notebookId: this.#claim.notebookId }, error.message)
+      return false
     }
   }
 
@@ -114,7 +121,9 @@ export class Task {
 
   #observe(): Promise<Observation | null> {
     this.#look = new AbortController()
-    return observe(this.#parts.database, this.#parts.engine, this.#claim.notebookId)
+    const at = this.#claimedAt
+    this.#claimedAt = null
+    return observe(this.#parts.database, this.#parts.engine, this.#claim.notebookId, at)
   }
 
   /** All is as it should be, so that a fault of before is over. */

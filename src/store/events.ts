@@ -5,29 +5,24 @@
  * after which event it is true.
  */
 import type { NotebookEvent } from '../domain/events.ts'
-import type { Transaction } from './database.ts'
+import { Prisma } from '../generated/prisma/client.ts'
 
-/** Answers the number of the last of them; null when there are none. */
-export async function appendEvents(
-  tx: Transaction,
-  notebook: { id: string; projectId: string },
-  events: readonly NotebookEvent[],
-  at: Date,
-): Promise<bigint | null> {
-  if (events.length === 0) return null
+/**
+ * The tables of a WITH clause that write the events, of which there is at least one. They need a table "held" with the `id`
+ * and `projectId` of the notebook: where it is empty, nothing is written. "counter" is the project's, whose "newest" number
+ * is that of the last event, and rings. `at`: null is the transaction's time.
+ */
+export function writingEvents(events: readonly NotebookEvent[], at: Date | null): Prisma.Sql {
   const drafts = JSON.stringify(events.map(({ type, ...payload }) => ({ type, payload })))
-  const [newest] = await tx.$queryRaw<{ seq: bigint }[]>`
-    WITH counter AS (
+  return Prisma.sql`
+    "counter" AS (
       UPDATE "Project" SET "eventCounter" = "eventCounter" + ${events.length}
-      WHERE "id" = ${notebook.projectId}::uuid RETURNING "eventCounter"
-    ), written AS (
+      FROM "held" WHERE "Project"."id" = "held"."projectId"
+      RETURNING "eventCounter" AS "newest", pg_notify('cahier_events', "Project"."id"::text)::text
+    ), "written" AS (
       INSERT INTO "Event" ("projectId", "seq", "notebookId", "type", "payload", "at")
-      SELECT ${notebook.projectId}::uuid, counter."eventCounter" - ${events.length} + draft."ordinality",
-             ${notebook.id}::uuid, draft."value"->>'type', draft."value"->'payload', ${at}
-      FROM counter, jsonb_array_elements(${drafts}::jsonb) WITH ORDINALITY AS draft
-    )
-    UPDATE "Notebook" SET "eventSeq" = counter."eventCounter" FROM counter
-    WHERE "Notebook"."id" = ${notebook.id}::uuid
-    RETURNING "Notebook"."eventSeq" AS "seq", pg_notify('cahier_events', "Notebook"."projectId"::text)::text AS "rung"`
-  return newest?.seq ?? null
+      SELECT "held"."projectId", "counter"."newest" - ${events.length} + "draft"."ordinality", "held"."id",
+             "draft"."value"->>'type', "draft"."value"->'payload', coalesce(${at}::timestamptz, cahier_now())
+      FROM "held", "counter", jsonb_array_elements(${drafts}::jsonb) WITH ORDINALITY AS "draft"
+    )`
 }

@@ -10,6 +10,8 @@ import type { Lease } from './notebooks.ts'
 export interface Claim {
   notebookId: string
   lease: Lease
+  /** When it was claimed, by the notebooks' clock. */
+  at: Date
 }
 
 /**
@@ -23,7 +25,7 @@ export async function claimDue(
   limit: number,
   busy: readonly string[],
 ): Promise<Claim[]> {
-  const rows = await database.$queryRaw<{ id: string; leaseEpoch: number }[]>`
+  const rows = await database.$queryRaw<{ id: string; leaseEpoch: number; at: Date }[]>`
     UPDATE "Notebook" SET "leaseOwner" = ${owner}::uuid, "leaseEpoch" = "leaseEpoch" + 1,
       "leaseUntil" = now() + make_interval(secs => ${leaseSeconds}::double precision)
     WHERE "id" IN (
@@ -31,8 +33,8 @@ export async function claimDue(
       WHERE "dueAt" <= cahier_now() AND ("leaseUntil" IS NULL OR "leaseUntil" < now()) AND "deletedAt" IS NULL
         AND "id" <> ALL(${busy}::uuid[])
       ORDER BY "dueAt" LIMIT ${limit} FOR UPDATE SKIP LOCKED
-    ) RETURNING "id", "leaseEpoch"`
-  return rows.map(({ id, leaseEpoch }) => ({ notebookId: id, lease: { owner, epoch: leaseEpoch } }))
+    ) RETURNING "id", "leaseEpoch", cahier_now() AS "at"`
+  return rows.map(({ id, leaseEpoch, at }) => ({ notebookId: id, lease: { owner, epoch: leaseEpoch }, at }))
 }
 
 /** Prolongs the owner's leases on these notebooks and answers which ones it still holds. */
@@ -51,19 +53,21 @@ export async function renewLeases(
 }
 
 /**
- * Gives a notebook back, due again at `until`; at once if it was woken after `wakes` was read. Does nothing when the lease
- * is lost.
+ * Gives a notebook back, due again at `until`; at once if it was woken after `wakes` was read. Answers whether it is due
+ * now. Does nothing when the lease is lost.
  */
 export async function releaseLease(
   database: Database,
   { notebookId, lease }: Claim,
   wakes: number | null,
   until: Date | null,
-): Promise<void> {
-  await database.$executeRaw`
+): Promise<boolean> {
+  const rows = await database.$queryRaw<{ isDue: boolean }[]>`
     UPDATE "Notebook" SET "leaseOwner" = NULL, "leaseUntil" = NULL,
       "dueAt" = CASE WHEN "wakes" = ${wakes}::int THEN ${until}::timestamptz ELSE "dueAt" END
-    WHERE "id" = ${notebookId}::uuid AND "leaseOwner" = ${lease.owner}::uuid AND "leaseEpoch" = ${lease.epoch}`
+    WHERE "id" = ${notebookId}::uuid AND "leaseOwner" = ${lease.owner}::uuid AND "leaseEpoch" = ${lease.epoch}
+    RETURNING coalesce("dueAt" <= cahier_now(), false) AS "isDue"`
+  return rows.some(({ isDue }) => isDue)
 }
 
 /** Makes notebooks due now, whoever owns them. */

@@ -1,5 +1,5 @@
 /**
- * One connection of a process that hears what committed transactions ring (see `ring`). What is heard is a hint to look;
+ * One connection of a process that hears what committed transactions ring (see `Channel`). What is heard is a hint to look;
  * while the connection is down nothing is heard, so after every new one all listeners are told to look at everything.
  */
 import pg from 'pg'

@@ -37,11 +37,7 @@ export async function createNotebook(
     const { flavor, env, labels, volumes, ...spec } = await checkRequest(tx, parts, viewer, projectId, input)
     assertHostable(parts.catalogue, await readNodes(tx), flavor, spec.units)
     const held = holdingOf(flavor, spec.units)
-    await claimQuota(tx, projectId, held)
-    const { streamEpoch } = await tx.project.findUniqueOrThrow({
-      where: { id: projectId },
-      select: { streamEpoch: true },
-    })
+    const { streamEpoch } = await claimQuota(tx, projectId, held)
     const notebook = {
       ...spec,
       ...held,

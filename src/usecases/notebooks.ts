@@ -8,7 +8,7 @@ import { InvalidStateError } from '../domain/errors.ts'
 import { requireId } from '../domain/ids.ts'
 import { isSettled, SETTLED, type State } from '../domain/lifecycle.ts'
 import { holdingOf } from '../domain/quota.ts'
-import { type Notebook, Prisma } from '../generated/prisma/client.ts'
+import type { Notebook } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
 import { type Change, changeNotebook } from '../store/notebooks.ts'
 import { assertHostable, flavorOf, readNodes } from './flavors.ts'
@@ -66,7 +66,7 @@ const FRESH = {
   stoppedAt: null,
   exitCode: null,
   oomKilled: null,
-  logTail: Prisma.DbNull,
+  logTail: null,
 } as const
 
 export interface StopNotebookInput extends NotebookInput {

@@ -18,11 +18,13 @@ export async function readQuotas(
 
 /**
  * Throws QuotaExceededError unless the project may hold that much more. The project stays locked until the transaction
- * ends, which must then write the holding.
+ * ends, which must then write the holding; answers the project's stream epoch.
  */
-export async function claimQuota(tx: Transaction, projectId: string, held: Held): Promise<void> {
-  await tx.$queryRaw`SELECT FROM "Project" WHERE "id" = ${projectId}::uuid FOR NO KEY UPDATE`
+export async function claimQuota(tx: Transaction, projectId: string, held: Held): Promise<{ streamEpoch: string }> {
+  const [project] = await tx.$queryRaw<{ streamEpoch: string }[]>`
+    SELECT "streamEpoch" FROM "Project" WHERE "id" = ${projectId}::uuid FOR NO KEY UPDATE`
   const use = (await readQuotas(tx, [projectId])).get(projectId)
-  if (!use) throw new Error(`Project ${projectId} vanished while a notebook was started in it`)
+  if (!use || !project) throw new Error(`Project ${projectId} vanished while a notebook was started in it`)
   assertWithinQuota(use, held)
+  return project
 }

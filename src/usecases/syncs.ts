@@ -1,11 +1,12 @@
 /** The latest data syncs, looked up for many volumes or notebooks in one statement. */
-import type { DataSync } from '../generated/prisma/client.ts'
+import { type DataSync, Prisma } from '../generated/prisma/client.ts'
 import type { Database } from '../store/database.ts'
+import { columnsOf } from '../store/rows.ts'
 
 /** By volume; a volume that was never synced is missing. */
 export async function lastSyncs(database: Database, volumeIds: readonly string[]): Promise<Map<string, DataSync>> {
   const rows = await database.$queryRaw<(DataSync & { volumeId: string })[]>`
-    SELECT sync.* FROM unnest(${volumeIds}::uuid[]) AS volume("id") CROSS JOIN LATERAL (
+    SELECT ${columnsOf(Prisma.DataSyncScalarFieldEnum, 'sync')} FROM unnest(${volumeIds}::uuid[]) AS volume("id") CROSS JOIN LATERAL (
       SELECT * FROM "DataSync" WHERE "volumeId" = volume."id" ORDER BY "createdAt" DESC LIMIT 1
     ) AS sync`
   return new Map(rows.map((row) => [row.volumeId, row]))

@@ -5,7 +5,7 @@ import { nameProblem, Problems } from '../domain/problems.ts'
 import { deadlineOf, newDeadline } from '../domain/run-limit.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
 import { changeAccess } from '../store/access.ts'
-import { ring, type Transaction } from '../store/database.ts'
+import type { Transaction } from '../store/database.ts'
 import { maxRunProblem } from './notebook-spec.ts'
 import { type NotebookInput, wish } from './notebooks.ts'
 import type { UseCaseParts } from './parts.ts'
@@ -25,7 +25,6 @@ export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: Updat
   return wish(parts, viewer, 'updateNotebook', input, async (notebook, tx, at) => {
     const labels = check(viewer, input)
     if (labels) await replaceLabels(tx, notebook, labels)
-    if (typeof input.publicAccess === 'boolean') await ring(tx, 'cahier_routes', notebook.id)
     return {
       set: {
         ...(input.name ? { name: input.name } : {}),
@@ -33,6 +32,7 @@ export function updateNotebook(parts: UseCaseParts, viewer: Viewer, input: Updat
         ...(typeof input.publicAccess === 'boolean' ? { publicAccess: input.publicAccess } : {}),
         ...(input.maxRunSeconds === undefined ? {} : limit(notebook, input.maxRunSeconds, at)),
       },
+      reroutes: typeof input.publicAccess === 'boolean',
       // A deadline may have moved.
       wake: true,
     }

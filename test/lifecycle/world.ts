@@ -22,7 +22,7 @@ import type { Notebook, Prisma } from '../../src/generated/prisma/client.ts'
 import { ensureInstallation, recordNode } from '../../src/store/installation.ts'
 import { wakeNotebooks } from '../../src/store/leases.ts'
 import { insertNotebook } from '../../src/store/new-notebook.ts'
-import { changeNotebook } from '../../src/store/notebooks.ts'
+import { type Change, changeNotebook } from '../../src/store/notebooks.ts'
 import { TestClock } from '../testkit/clock.ts'
 import { freshDatabase } from '../testkit/database.ts'
 
@@ -130,7 +130,7 @@ export async function world() {
       )
     },
 
-    wish(id: string, set: Prisma.NotebookUncheckedUpdateInput): Promise<Notebook> {
+    wish(id: string, set: NonNullable<Change['set']>): Promise<Notebook> {
       return changeNotebook(database, id, null, () => ({ set, wake: true }))
     },
 

@@ -1,10 +1,11 @@
 /** QUEUED and ALLOCATING: units are reserved on a node in one transaction; from then on they are the notebook's. */
 import { randomBytes } from 'node:crypto'
 import { engineVolumeName } from '../../domain/volume-names.ts'
-import type { Notebook } from '../../generated/prisma/client.ts'
-import type { Transaction } from '../../store/database.ts'
+import { type Notebook, Prisma } from '../../generated/prisma/client.ts'
 import { type Turn, takeTurn } from '../../store/queue.ts'
+import { inserting } from '../../store/rows.ts'
 import type { StepContext } from './context.ts'
+import { NEW_COPY } from './local-copies.ts'
 
 /**
  * How long a queued notebook rests before it looks again by itself, in ms. Who gives units back wakes those that can have
@@ -17,7 +18,9 @@ export async function reserveNode(context: StepContext): Promise<void> {
   const { parts, notebook } = context
   const nodeId = parts.engine.nodeId
   const place = { nodeId, overcommit: parts.catalogue.overcommit }
-  await context.change(async (row, tx, at) => {
+  const { copies, also, sideVolume } = placeCopies(context)
+  let isAdmitted = false
+  const row = await context.change(async (row, tx, at) => {
     const bound = notebook.localCopies.find((copy) => copy.written && copy.nodeId !== nodeId)
     const turn = bound ? null : await takeTurn(tx, place, notebook.id)
     if (!turn?.admitted) {
@@ -30,14 +33,17 @@ export async function reserveNode(context: StepContext): Promise<void> {
         set: { retryAt: new Date(at.getTime() + rest) },
       }
     }
-    const sideVolume = await reserveCopies(context, tx)
-    // What could not be saved is tried again by this start.
-    await tx.localCopy.updateMany({ where: { notebookId: notebook.id }, data: { saveError: null, saveFault: null } })
+    isAdmitted = true
+    // Copies on another node hold nothing of their own, or it would be bound there.
+    if (notebook.localCopies.some((copy) => copy.nodeId !== nodeId))
+      await tx.localCopy.deleteMany({ where: { notebookId: notebook.id, nodeId: { not: nodeId } } })
     return {
       to: { state: 'STARTING', phase: 'PULLING_DATA' },
       set: { nodeId, sideVolume, gpuDevices: turn.gpuDevices },
+      also,
     }
   })
+  context.knows(isAdmitted ? { ...row, localCopies: copies } : row)
 }
 
 /** What it waits for, for people: what is not free for it after those ahead of it, whose own start changes nothing about that. */
@@ -51,24 +57,26 @@ function waitingSentence(row: Notebook, turn: Turn | null): string {
   return `Waiting for ${turn.lacks.map((what) => wants[what]).join(' and ')} to be free for it on the node.`
 }
 
-/** Puts on record where the files will lie: the copies that are here, and new volumes for the rest. Answers that of the manifests. */
-async function reserveCopies({ parts, notebook }: StepContext, tx: Transaction): Promise<string> {
+/**
+ * Where the files will lie: the copies that are here, and new volumes for the rest. `also` puts that on record; `sideVolume`
+ * is that of the manifests. What could not be saved is tried again by this start.
+ */
+function placeCopies({ parts, notebook }: StepContext) {
   const nodeId = parts.engine.nodeId
   const tag = randomBytes(4).toString('hex')
   const nameOf = (content: string) => engineVolumeName(parts.installation, notebook.id, tag, content)
-  // Copies on another node hold nothing of their own, or there would be an obstacle.
-  await tx.localCopy.deleteMany({ where: { notebookId: notebook.id, nodeId: { not: nodeId } } })
-  const kept = await tx.localCopy.count({ where: { notebookId: notebook.id } })
-  await tx.localCopy.createMany({
-    data: ['workspace', ...notebook.volumes.map(({ id }) => id)].map((target) => ({
-      notebookId: notebook.id,
-      target,
-      nodeId,
-      engineVolume: nameOf(target),
-    })),
-    skipDuplicates: true,
-  })
-  return kept > 0 && notebook.sideVolume ? notebook.sideVolume : nameOf('side')
+  const kept = notebook.localCopies.filter((copy) => copy.nodeId === nodeId)
+  const made = ['workspace', ...notebook.volumes.map(({ id }) => id)]
+    .filter((target) => kept.every((copy) => copy.target !== target))
+    .map((target) => ({ notebookId: notebook.id, target, nodeId, engineVolume: nameOf(target), ...NEW_COPY }))
+  const forgetsFailures = Prisma.sql`
+    UPDATE "LocalCopy" SET "saveError" = NULL, "saveFault" = NULL FROM "held"
+    WHERE "notebookId" = "held"."id" AND "nodeId" = ${nodeId}`
+  return {
+    copies: [...kept.map((copy) => ({ ...copy, saveError: null, saveFault: null })), ...made],
+    also: [...(made.length > 0 ? [inserting('LocalCopy', made)] : []), ...(kept.length > 0 ? [forgetsFailures] : [])],
+    sideVolume: kept.length > 0 && notebook.sideVolume ? notebook.sideVolume : nameOf('side'),
+  }
 }
 
 /** The reservation becomes a place for a container. Never waits for capacity. */

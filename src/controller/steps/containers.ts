@@ -11,10 +11,10 @@ import {
   NameTakenError,
   type VolumeMount,
 } from '../../engine/port.ts'
-import type { Container, LocalCopy } from '../../generated/prisma/client.ts'
 import { MOVER_PATHS } from '../../mover/protocol.ts'
-import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
+import { inserting } from '../../store/rows.ts'
+import type { ContainerRecord, CopyRecord } from '../observe.ts'
 import type { StepContext } from './context.ts'
 
 /** Whom the files in a notebook belong to, and as whom notebooks and movers run. */
@@ -43,7 +43,7 @@ export function moverSpec(mounts: VolumeMount[]): Omit<ContainerSpec, 'identity'
 /** Only a pull may write to the data. */
 export function moverMounts(
   notebook: StepContext['notebook'],
-  targets: readonly LocalCopy[],
+  targets: readonly CopyRecord[],
   purpose: MoverPurpose,
 ): VolumeMount[] {
   const data = targets.map(({ target, engineVolume }) => {
@@ -56,18 +56,17 @@ export function moverMounts(
 }
 
 /**
- * Makes a container of the next generation and puts it on record. `record` adds what else belongs into that transaction.
- * `operation` is that of syncs that were wished before their mover was made; a new one unless given.
+ * Makes a container of the next generation, which is then to be put on record (see `recording`). `operation` is that of syncs
+ * that were wished before their mover was made; a new one unless given.
  * What a predecessor made of that generation but did not record is inert and goes first. What ran under it and is not on
- * record is of a later time than a restored database: it is kept, and the next generation is tried.
+ * record is of a later time than a restored database: it is kept, and null is answered; the next generation is tried.
  */
 export async function createContainer(
   context: StepContext,
-  purpose: Container['purpose'],
+  purpose: ContainerRecord['purpose'],
   spec: Omit<ContainerSpec, 'identity'>,
-  record: (container: Container, tx: Transaction, at: Date) => Promise<Change>,
   operation: string = randomUUID(),
-): Promise<void> {
+): Promise<ContainerRecord | null> {
   const { notebook, parts } = context
   const generation = notebook.generation + 1
   const role = purpose === 'RUN' ? 'NOTEBOOK' : 'MOVER'
@@ -80,15 +79,24 @@ export async function createContainer(
   const id = await createAfresh(context, { identity, ...spec })
   if (id === null) {
     await context.change(() => ({ set: { generation } }))
-    return
+    return null
   }
-  await context.change(async (_, tx, at) => {
-    const container = await tx.container.create({
-      data: { id, notebookId: notebook.id, generation, role, purpose, nodeId: parts.engine.nodeId, operation },
-    })
-    const change = await record(container, tx, at)
-    return { ...change, set: { ...change.set, generation } }
-  })
+  const made = {
+    id,
+    notebookId: notebook.id,
+    generation,
+    role,
+    purpose,
+    nodeId: parts.engine.nodeId,
+    operation,
+  } as const
+  return { ...made, host: null, port: null, settled: false, lastSeenAliveAt: null }
+}
+
+/** The change that puts a container on record, with what else belongs into it. */
+export function recording(container: ContainerRecord, { set, also = [], ...change }: Change): Change {
+  const { generation } = container
+  return { ...change, set: { ...set, generation }, also: [inserting('Container', [container]), ...also] }
 }
 
 /**

@@ -3,8 +3,8 @@ import type { Reason } from '../../domain/lifecycle.ts'
 import type { ContainerEngine } from '../../engine/port.ts'
 import type { Notebook } from '../../generated/prisma/client.ts'
 import type { Transaction } from '../../store/database.ts'
-import { assertLease, type Change, changeNotebook, type Lease } from '../../store/notebooks.ts'
-import { lookAfter, type Observation } from '../observe.ts'
+import { assertLease, type Change, changeKnownNotebook, changeNotebook, type Lease } from '../../store/notebooks.ts'
+import { lookAfter, type NotebookRecord, type Observation } from '../observe.ts'
 import type { ControllerParts } from '../parts.ts'
 
 /** A fault that is neither the user's nor worth more tries: it ends the phase. */
@@ -29,12 +29,15 @@ export class StepContext {
   /** Aborts when the lease is lost, the controller ends, or the user changed their mind. */
   readonly signal: AbortSignal
   #after: Observation | null = null
+  /** The time of the last look or write. */
+  #now: Date
 
   constructor(parts: ControllerParts, observation: Observation, lease: Lease, signal: AbortSignal) {
     this.parts = parts
     this.observation = observation
     this.lease = lease
     this.signal = signal
+    this.#now = observation.view.now
   }
 
   get notebook(): Observation['notebook'] {
@@ -43,20 +46,37 @@ export class StepContext {
 
   /** One transaction under the lease. Throws LeaseLostError. */
   change(decide: (notebook: Notebook, tx: Transaction, at: Date) => Promise<Change> | Change): Promise<Notebook> {
-    return changeNotebook(this.parts.database, this.notebook.id, this.lease, decide)
+    return changeNotebook(this.parts.database, this.notebook.id, this.lease, (notebook, tx, at) => {
+      this.#now = at
+      return decide(notebook, tx, at)
+    })
   }
 
   /**
-   * A change of the notebook's row and of nothing else that the next step is decided by: what is written is known to be so,
-   * and no other look is needed. Throws LeaseLostError.
+   * A change that is decided by where the notebook is and what is wished of it, in one statement. What is written is known to
+   * be so, and no other look is needed. `relations`: as the change leaves them, where it changes them. Answers whether things
+   * were as known; if not, the change is decided anew, and a look is needed. Throws LeaseLostError.
    */
-  async advance(decide: (notebook: Notebook, tx: Transaction, at: Date) => Promise<Change> | Change): Promise<void> {
-    let now = this.observation.view.now
-    const row = await this.change((notebook, tx, at) => {
-      now = at
-      return decide(notebook, tx, at)
-    })
-    this.#after = lookAfter(this.observation, row, now)
+  async advance(decide: (notebook: Notebook) => Change, relations: Partial<NotebookRecord> = {}): Promise<boolean> {
+    const written = await changeKnownNotebook(this.parts.database, this.notebook, this.lease, decide(this.notebook))
+    if (!written) {
+      await this.change(decide)
+      return false
+    }
+    this.#now = written.at
+    this.knows({ ...written.row, ...relations })
+    return true
+  }
+
+  /** The step changed that of the record and nothing else, so that no other look at it is needed. */
+  knows(changed: Partial<NotebookRecord>): void {
+    this.#after = lookAfter(this.#after ?? this.observation, changed, this.#now)
+  }
+
+  /** The step changed that container in the engine and nothing else: it alone is looked at again. */
+  async look(containerId: string): Promise<void> {
+    const status = await this.parts.engine.inspect(containerId)
+    this.#after = lookAfter(this.#after ?? this.observation, {}, this.#now, new Map([[containerId, status]]))
   }
 
   /** How things stand after the step, if it is known; null: it takes a look. */

@@ -8,7 +8,7 @@ import { MOVER_GRACE_SECONDS, STOP_GRACE_SECONDS } from '../../domain/lifecycle.
 import type { Departure } from '../../domain/next-step.ts'
 import type { ContainerStatus } from '../../engine/port.ts'
 import type { Notebook, Prisma } from '../../generated/prisma/client.ts'
-import { ring, type Transaction } from '../../store/database.ts'
+import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
 import { wakeQueue } from '../../store/queue.ts'
 import { closePeriod } from '../billing.ts'
@@ -51,7 +51,6 @@ export async function leave(context: StepContext, because: Departure, containerI
     const noEnding = { endState: null, endReason: null, endMessage: null }
     const runs = notebook.state === 'RUNNING'
     const endSource = runs ? await closePeriod(tx, notebook, end, at) : undefined
-    if (runs) await ring(tx, 'cahier_routes', notebook.id)
     return {
       to: {
         state: 'STOPPING',
@@ -60,6 +59,7 @@ export async function leave(context: StepContext, because: Departure, containerI
         message: ending.endMessage,
         endSource,
       },
+      reroutes: runs,
       set: {
         ...(restarts ? noEnding : ending),
         restartWished: restarts,
@@ -70,7 +70,7 @@ export async function leave(context: StepContext, because: Departure, containerI
         ...(isEnd && {
           exitCode: end?.witnessed?.exitCode ?? null,
           oomKilled: end?.witnessed?.oomKilled ?? null,
-          logTail: logTail as Prisma.InputJsonValue,
+          logTail: logTail as unknown as Prisma.JsonArray,
         }),
       },
     }

@@ -5,11 +5,12 @@
  */
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
-import type { Container, DataSync } from '../../generated/prisma/client.ts'
+import type { DataSync } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
+import type { ContainerRecord } from '../observe.ts'
 import { nextCheckpoint, noteCheckpoint, writeCheckpoint } from './checkpoints.ts'
-import { createContainer, moverMounts, moverSpec } from './containers.ts'
+import { createContainer, moverMounts, moverSpec, recording } from './containers.ts'
 import type { StepContext } from './context.ts'
 import { endSync, leftBy, NO_RESULT, nameOfTarget } from './outcomes.ts'
 
@@ -20,19 +21,19 @@ export async function createSyncMover(context: StepContext, operation: string): 
   const purpose = syncs.every(({ direction }) => direction === 'PULL') ? 'PULL' : 'PUSH'
   const targets = syncs.map(targetOf)
   const copies = notebook.localCopies.filter(({ target }) => targets.includes(target))
-  const spec = moverSpec(moverMounts(notebook, copies, purpose))
-  await createContainer(
+  const container = await createContainer(
     context,
     purpose,
-    spec,
-    async ({ id }, tx) => {
-      const isWished = (await tx.dataSync.count({ where: { operation, state: { in: ['PENDING', 'RUNNING'] } } })) > 0
-      if (!isWished) await tx.container.update({ where: { id }, data: { settled: true } })
-      // From here on something of the workspace may lie in its bucket.
-      return targets.includes('workspace') ? { set: { unsavedSinceEpoch: null } } : {}
-    },
+    moverSpec(moverMounts(notebook, copies, purpose)),
     operation,
   )
+  if (!container) return
+  await context.change(async (_, tx) => {
+    const isWished = (await tx.dataSync.count({ where: { operation, state: { in: ['PENDING', 'RUNNING'] } } })) > 0
+    // From here on something of the workspace may lie in its bucket.
+    const set = targets.includes('workspace') ? { unsavedSinceEpoch: null } : {}
+    return recording({ ...container, settled: !isWished }, { set })
+  })
 }
 
 /**
@@ -41,7 +42,7 @@ export async function createSyncMover(context: StepContext, operation: string): 
  */
 export async function recordLiveOutcome(
   context: StepContext,
-  container: Container,
+  container: ContainerRecord,
   syncs: readonly DataSync[],
   results: ReadonlyMap<DataSync, TargetResult | null>,
   hadNoPlan: boolean,

@@ -1,6 +1,6 @@
 /** Whether local copies are where they are on record. An engine makes a missing volume anew, empty: that is never what is meant. */
 import type { ContainerEngine } from '../../engine/port.ts'
-import type { LocalCopy } from '../../generated/prisma/client.ts'
+import type { CopyRecord } from '../observe.ts'
 
 /** Of a copy that nobody tried to save, and of which nobody counted what is not saved. */
 export const NOT_TRIED = {
@@ -11,13 +11,16 @@ export const NOT_TRIED = {
   unsavedBytes: null,
 } as const
 
+/** Of a copy that nothing was pulled to, and no notebook has mounted. */
+export const NEW_COPY = { written: false, pulledAt: null, savedAt: null, ...NOT_TRIED } as const
+
 export interface MissingCopy {
   target: string
   /** One sentence for people. */
   problem: string
 }
 
-export async function missingCopies(engine: ContainerEngine, copies: readonly LocalCopy[]): Promise<MissingCopy[]> {
+export async function missingCopies(engine: ContainerEngine, copies: readonly CopyRecord[]): Promise<MissingCopy[]> {
   const verdicts = await Promise.all(
     copies.map(async ({ target, nodeId, engineVolume }) => {
       if (nodeId !== engine.nodeId)

@@ -3,14 +3,17 @@
  * ended. What its outcome means for the notebook is decided in outcomes.ts.
  */
 
+import { randomUUID } from 'node:crypto'
 import { planMover } from '../../data/plan.ts'
 import { parseProgress, parseResult, targetOf, writeProgress } from '../../data/progress.ts'
 import { MOVER_GRACE_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
 import type { MoverPurpose } from '../../domain/next-step.ts'
-import type { Container, DataSync, LocalCopy } from '../../generated/prisma/client.ts'
+import type { DataSync } from '../../generated/prisma/client.ts'
 import { EXIT, MOVER_PATHS, RESULT_FILE, type TargetResult } from '../../mover/protocol.ts'
+import { inserting } from '../../store/rows.ts'
+import type { ContainerRecord, CopyRecord } from '../observe.ts'
 import { Watchdog } from '../watchdog.ts'
-import { createContainer, moverMounts, moverSpec } from './containers.ts'
+import { createContainer, moverMounts, moverSpec, recording } from './containers.ts'
 import { PassingFaultError, type StepContext } from './context.ts'
 import { recordLiveOutcome } from './live-syncs.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
@@ -22,29 +25,26 @@ const SAVING_FIRST = 'Saving what an earlier run could not save.'
 /** Makes the mover that pulls what is not there, saves the workspace, or pushes the volumes that were written to. */
 export async function createMover(context: StepContext, purpose: MoverPurpose): Promise<void> {
   const targets = context.notebook.localCopies.filter((copy) => isTarget(copy, purpose))
-  if (purpose === 'PULL' && (targets.length === 0 || (await isNew(context)))) return afterPull(context)
+  if (purpose === 'PULL' && (targets.length === 0 || isNew(context))) return afterPull(context)
   if (purpose !== 'PULL' && (await giveUpLostCopies(context, targets))) return
-  await createContainer(
-    context,
-    purpose,
-    moverSpec(moverMounts(context.notebook, targets, purpose)),
-    async ({ operation }, tx) => {
-      await tx.dataSync.createMany({
-        data: targets.map(({ target }) => ({
-          notebookId: context.notebook.id,
-          volumeId: target === 'workspace' ? null : target,
-          direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
-          operation,
-          confirmDeletions: context.notebook.confirmDeletions,
-        })),
-      })
-      const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
-      return {
-        ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
-        // From here on something of the workspace may lie in its bucket.
-        ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
-      }
-    },
+  const container = await createContainer(context, purpose, moverSpec(moverMounts(context.notebook, targets, purpose)))
+  if (!container) return
+  const syncs = targets.map(({ target }) => ({
+    id: randomUUID(),
+    notebookId: context.notebook.id,
+    volumeId: target === 'workspace' ? null : target,
+    direction: purpose === 'PULL' ? 'PULL' : 'PUSH',
+    operation: container.operation,
+    confirmDeletions: context.notebook.confirmDeletions,
+  }))
+  const isOnTheWayUp = context.notebook.state === 'STARTING' && purpose !== 'PULL'
+  await context.change(() =>
+    recording(container, {
+      also: [inserting('DataSync', syncs)],
+      ...(isOnTheWayUp && { to: { state: 'STARTING', phase: 'PULLING_DATA', message: SAVING_FIRST } }),
+      // From here on something of the workspace may lie in its bucket.
+      ...(purpose === 'SAVE' && { set: { unsavedSinceEpoch: null } }),
+    }),
   )
 }
 
@@ -52,17 +52,15 @@ export async function createMover(context: StepContext, purpose: MoverPurpose): 
  * Whether nothing can lie anywhere for this notebook: it has no volumes, and was made, and never saved, in the present epoch
  * of its project's stream. A database that was restored since has another epoch.
  */
-async function isNew({ parts, notebook }: StepContext): Promise<boolean> {
-  const { volumes, unsavedSinceEpoch: epoch, projectId } = notebook
-  if (volumes.length > 0 || epoch === null) return false
-  return (await parts.database.project.count({ where: { id: projectId, streamEpoch: epoch } })) > 0
+function isNew({ notebook: { volumes, unsavedSinceEpoch, project } }: StepContext): boolean {
+  return volumes.length === 0 && unsavedSinceEpoch === project.streamEpoch
 }
 
 /**
  * A copy that is not on this node must not be pushed as an empty one. It stays on record as unsaved. Answers whether there
  * was one.
  */
-async function giveUpLostCopies(context: StepContext, targets: readonly LocalCopy[]): Promise<boolean> {
+async function giveUpLostCopies(context: StepContext, targets: readonly CopyRecord[]): Promise<boolean> {
   const lost = await missingCopies(context.parts.engine, targets)
   if (lost.length === 0) return false
   await context.change(async (_, tx) => {
@@ -77,7 +75,7 @@ async function giveUpLostCopies(context: StepContext, targets: readonly LocalCop
 }
 
 /** A written copy is the truth and is not pulled over; pushed is what is written and was not given up. */
-function isTarget({ target, written, saveError }: LocalCopy, purpose: MoverPurpose): boolean {
+function isTarget({ target, written, saveError }: CopyRecord, purpose: MoverPurpose): boolean {
   if (purpose === 'PULL') return !written
   return written && saveError === null && (target === 'workspace') === (purpose === 'SAVE')
 }
@@ -156,12 +154,12 @@ export async function collectMover(context: StepContext, containerId: string): P
   if (fault) throw new PassingFaultError(fault)
 }
 
-async function readResult({ parts }: StepContext, { id, operation }: Container, sync: DataSync) {
+async function readResult({ parts }: StepContext, { id, operation }: ContainerRecord, sync: DataSync) {
   const file = await parts.engine.readFile(id, `${MOVER_PATHS.side}/${targetOf(sync)}/${RESULT_FILE}`)
   return parseResult(file, operation)
 }
 
-function recordOf({ notebook }: StepContext, containerId: string): Container {
+function recordOf({ notebook }: StepContext, containerId: string): ContainerRecord {
   const record = notebook.containers.find(({ id }) => id === containerId)
   if (!record) throw new Error(`Container ${containerId} is not on record`)
   return record

@@ -6,12 +6,13 @@ import type { NotebookEvent } from '../../domain/events.ts'
 import { PHASE_BUDGET_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
 import { deadlineOf, newDeadline } from '../../domain/run-limit.ts'
 import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
-import { ring } from '../../store/database.ts'
-import { openPeriod } from '../billing.ts'
+import { Prisma } from '../../generated/prisma/client.ts'
+import { opensPeriod } from '../billing.ts'
+import type { ContainerRecord } from '../observe.ts'
 import { editorAnswers } from '../probe.ts'
 import { Watchdog } from '../watchdog.ts'
 import { nextCheckpoint } from './checkpoints.ts'
-import { createContainer, NOTEBOOK_USER } from './containers.ts'
+import { createContainer, NOTEBOOK_USER, recording } from './containers.ts'
 import { PhaseFailedError, type StepContext } from './context.ts'
 import { missingCopies, NOT_TRIED } from './local-copies.ts'
 
@@ -72,36 +73,43 @@ export async function createNotebook(context: StepContext): Promise<void> {
   const [missing] = await missingCopies(parts.engine, made)
   if (missing) throw new PhaseFailedError(missing.problem)
   const flavor = flavorOf(parts.catalogue, notebook)
-  await createContainer(
-    context,
-    'RUN',
-    {
-      image: imageOf(parts.catalogue, notebook),
-      command: null,
-      env: {
-        ...openEnvironment(parts.vault, notebook),
-        JUPYTER_TOKEN: parts.vault.derive(`editor:${notebook.id}:${notebook.generation + 1}`),
-        CAHIER_NOTEBOOK_ID: notebook.id,
-      },
-      user: NOTEBOOK_USER,
-      cpus: flavor.vcpus * notebook.units,
-      memoryBytes: flavor.memoryBytes * notebook.units,
-      gpuDevices: notebook.gpuDevices,
-      shmBytes: flavor.shmBytes * notebook.units,
-      network: 'notebooks',
-      mounts: mountsOf(context),
-      port: editorOf(parts.catalogue, notebook).port,
-      stdin: false,
-      readOnlyRoot: false,
+  const writable = writableTargets(context)
+  const container = await createContainer(context, 'RUN', {
+    image: imageOf(parts.catalogue, notebook),
+    command: null,
+    env: {
+      ...openEnvironment(parts.vault, notebook),
+      JUPYTER_TOKEN: parts.vault.derive(`editor:${notebook.id}:${notebook.generation + 1}`),
+      CAHIER_NOTEBOOK_ID: notebook.id,
     },
-    async (_, tx, at) => {
-      const copies = { notebookId: notebook.id, target: { in: writableTargets(context) } }
-      // From here on the copies may hold what no bucket has.
-      await tx.localCopy.updateMany({ where: { ...copies, written: false }, data: { written: true, writtenSince: at } })
-      await tx.localCopy.updateMany({ where: copies, data: NOT_TRIED })
-      return { events: keptCopies(context) }
-    },
-  )
+    user: NOTEBOOK_USER,
+    cpus: flavor.vcpus * notebook.units,
+    memoryBytes: flavor.memoryBytes * notebook.units,
+    gpuDevices: notebook.gpuDevices,
+    shmBytes: flavor.shmBytes * notebook.units,
+    network: 'notebooks',
+    mounts: mountsOf(context),
+    port: editorOf(parts.catalogue, notebook).port,
+    stdin: false,
+    readOnlyRoot: false,
+  })
+  if (!container) return
+  const change = { events: keptCopies(context), also: [marksWritten(writable)] }
+  const isKnown = await context.advance(() => recording(container, change), {
+    containers: [...notebook.containers, container],
+    localCopies: notebook.localCopies.map((copy) => (writable.includes(copy.target) ? { ...copy, ...WRITTEN } : copy)),
+  })
+  if (isKnown) await context.look(container.id)
+}
+
+const WRITTEN = { written: true, ...NOT_TRIED }
+
+/** From here on the copies may hold what no bucket has. */
+function marksWritten(targets: readonly string[]): Prisma.Sql {
+  return Prisma.sql`
+    UPDATE "LocalCopy" SET "written" = true, "writtenSince" = CASE WHEN "written" THEN "writtenSince" ELSE cahier_now() END,
+      "saveError" = NULL, "saveFault" = NULL, "unsavedFiles" = NULL, "unsavedBytes" = NULL
+    FROM "held" WHERE "notebookId" = "held"."id" AND "target" = ANY(${targets}::text[])`
 }
 
 /** Copies that could not be saved are used as they are: they are newer than the bucket. The user is told. */
@@ -132,6 +140,7 @@ function mountsOf({ notebook }: StepContext): VolumeMount[] {
 export async function startNotebook(context: StepContext, containerId: string): Promise<void> {
   const engine = await context.engineUnderLease()
   await engine.start(containerId)
+  await context.look(containerId)
 }
 
 /** Waits until the editor answers; then the run and its billing period begin, in one transaction. */
@@ -157,14 +166,13 @@ export async function awaitEditor(context: StepContext, containerId: string): Pr
 
 async function enterRunning(
   context: StepContext,
-  record: StepContext['notebook']['containers'][number],
+  record: ContainerRecord,
   address: { host: string; port: number },
 ): Promise<void> {
   const { catalogue } = context.parts
-  await context.change(async (notebook, tx, at) => {
-    await tx.container.update({ where: { id: record.id }, data: { ...address, lastSeenAliveAt: at } })
-    await openPeriod(tx, catalogue, notebook, record, at)
-    await ring(tx, 'cahier_routes', notebook.id)
+  let container = record
+  const row = await context.change((notebook, _, at) => {
+    container = { ...record, ...address, lastSeenAliveAt: at }
     return {
       to: { state: 'RUNNING', phase: null },
       set: {
@@ -173,8 +181,16 @@ async function enterRunning(
         checkpointAt: nextCheckpoint(context, at),
         ...newDeadline(deadlineOf(at, notebook.maxRunSeconds), at),
       },
+      also: [marksAlive(container), opensPeriod(catalogue, notebook, record, at)],
+      reroutes: true,
     }
   })
+  context.knows({ ...row, containers: context.notebook.containers.map((each) => (each === record ? container : each)) })
+}
+
+function marksAlive({ id, host, port, lastSeenAliveAt }: ContainerRecord): Prisma.Sql {
+  return Prisma.sql`
+    UPDATE "Container" SET "host" = ${host}, "port" = ${port}, "lastSeenAliveAt" = ${lastSeenAliveAt} WHERE "id" = ${id}`
 }
 
 function imageOf(

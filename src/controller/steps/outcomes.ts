@@ -6,10 +6,11 @@
 import { targetOf, writeResult } from '../../data/progress.ts'
 import type { NotebookEvent } from '../../domain/events.ts'
 import { isWantedUp } from '../../domain/next-step.ts'
-import type { Container, DataSync, LocalCopy, Notebook } from '../../generated/prisma/client.ts'
+import type { DataSync, LocalCopy, Notebook } from '../../generated/prisma/client.ts'
 import type { TargetResult } from '../../mover/protocol.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
+import type { ContainerRecord } from '../observe.ts'
 import { hasHadItsTime } from '../patience.ts'
 import type { StepContext } from './context.ts'
 import { failStart } from './departure.ts'
@@ -36,7 +37,7 @@ export async function afterPull(context: StepContext): Promise<void> {
 /** Answers a sentence when the run has to be taken again, else null. */
 export async function recordOutcome(
   context: StepContext,
-  container: Container,
+  container: ContainerRecord,
   syncs: readonly DataSync[],
   results: ReadonlyMap<DataSync, TargetResult | null>,
 ): Promise<string | null> {

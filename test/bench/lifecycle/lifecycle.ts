@@ -2,11 +2,13 @@
 import type { Figure } from '../frame/figure.ts'
 import type { Say } from '../main.ts'
 import { measureMany } from './many.ts'
+import { measureRealDocker } from './real-docker.ts'
 import { measureSpawning } from './spawning.ts'
 
 const PARTS: Readonly<Record<string, (say: Say) => Promise<Figure[]>>> = {
   spawning: measureSpawning,
   many: measureMany,
+  docker: measureRealDocker,
 }
 
 /** All parts, or those that are named, one after the other. */
