@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [--json]`: measures, prints, and ends with 1 when a goal is not held. */
+/** `npm run bench -- NAME [PART…] [--json] [--rounds N]`: measures, prints, and ends with 1 when a goal is not held. */
 import { parseArgs } from 'node:util'
 import type { Figure } from './frame/figure.ts'
 import { report } from './frame/report.ts'
@@ -7,12 +7,18 @@ import { report } from './frame/report.ts'
 export type Say = (line: string) => void
 
 const BENCHMARKS: Readonly<
-  Record<string, () => Promise<{ measure(say: Say, parts: readonly string[]): Promise<Figure[]> }>>
+  Record<string, () => Promise<{ measure(say: Say, parts: readonly string[], rounds: number): Promise<Figure[]> }>>
 > = {
   lifecycle: () => import('./lifecycle/lifecycle.ts'),
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
+/** Fewer give a first look, no verdict to rely on. */
+const ROUNDS = 7
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, rounds: { type: 'string' } },
+})
 const [name = '', ...parts] = positionals
 const load = BENCHMARKS[name]
 if (!load) {
@@ -20,5 +26,5 @@ if (!load) {
   process.exit(2)
 }
 const { measure } = await load()
-const figures = await measure((line) => console.error(line), parts)
+const figures = await measure((line) => console.error(line), parts, Number(values.rounds ?? ROUNDS))
 process.exitCode = report(name, figures, values.json ?? false) ? 0 : 1

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import pLimit from 'p-limit'
 import pg from 'pg'
 import { createClient } from '../../../src/sdk/client.ts'
 import { unwrap } from '../../../src/sdk/errors.ts'
@@ -17,6 +18,7 @@ import { freePort } from '../../testkit/cahier.ts'
 import { startProgram } from '../frame/program.ts'
 import type { ControlPlane } from './load.ts'
 
+const DELETED_AT_ONCE = 10
 const PROGRAM = fileURLToPath(new URL('./control-plane.ts', import.meta.url))
 
 export interface CahierOptions {
@@ -85,8 +87,10 @@ export async function startCahierPlane(options: CahierOptions): Promise<ControlP
       return rows[0].n
     },
     async clear() {
-      for (const notebookId of launched)
+      const limit = pLimit(DELETED_AT_ONCE)
+      const forget = async (notebookId: string) =>
         unwrap((await client.request(DeleteNotebookDocument, { input: { notebookId, force: true } })).deleteNotebook)
+      await Promise.all(launched.map((id) => limit(() => forget(id))))
       await Promise.all(launched.map((id) => ofNotebook(id).gone.promise))
       waiting.clear()
       launched = []

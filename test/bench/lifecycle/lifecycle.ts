@@ -5,16 +5,16 @@ import { measureMany } from './many.ts'
 import { measureRealDocker } from './real-docker.ts'
 import { measureSpawning } from './spawning.ts'
 
-const PARTS: Readonly<Record<string, (say: Say) => Promise<Figure[]>>> = {
+const PARTS: Readonly<Record<string, (say: Say, rounds: number) => Promise<Figure[]>>> = {
   spawning: measureSpawning,
   many: measureMany,
   docker: measureRealDocker,
 }
 
 /** All parts, or those that are named, one after the other. */
-export async function measure(say: Say, names: readonly string[]): Promise<Figure[]> {
+export async function measure(say: Say, names: readonly string[], rounds: number): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const [name, part] of Object.entries(PARTS))
-    if (names.length === 0 || names.includes(name)) figures.push(...(await part(say)))
+    if (names.length === 0 || names.includes(name)) figures.push(...(await part(say, rounds)))
   return figures
 }

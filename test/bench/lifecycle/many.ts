@@ -14,7 +14,6 @@ import { type ManyRunning, manyRunning } from './many-running.ts'
 
 const PROCESS = fileURLToPath(new URL('../../testkit/control-plane-process.ts', import.meta.url))
 
-const ROUNDS = 7
 const TO_ADOPT = 500
 const FEW = 1000
 const MANY = 10_000
@@ -23,10 +22,10 @@ const IDLE_SECONDS = 20
 const TICKS_PER_SECOND = 100
 const LOOK_EVERY_MS = 10
 
-export async function measureMany(say: Say): Promise<Figure[]> {
-  const adoption = await measureAdoption(say)
-  const few = await measureCrowd(FEW, say)
-  const many = await measureCrowd(MANY, say)
+export async function measureMany(say: Say, rounds: number): Promise<Figure[]> {
+  const adoption = await measureAdoption(say, rounds)
+  const few = await measureCrowd(FEW, say, rounds)
+  const many = await measureCrowd(MANY, say, rounds)
   const atMost = (limit: number) => ({ compare: 'alone', direction: 'at most', limit }) as const
   return [
     ...adoption,
@@ -53,12 +52,12 @@ export async function measureMany(say: Say): Promise<Figure[]> {
  * Adopted: claimed by the successor, looked at in the engine, and laid to rest. That is more than the lifecycle needs, in which
  * a RUNNING notebook at rest needs nobody; here all are due, as if each had been worked on at the kill.
  */
-async function measureAdoption(say: Say): Promise<Figure[]> {
+async function measureAdoption(say: Say, rounds: number): Promise<Figure[]> {
   await using crowd = await manyRunning(TO_ADOPT, say)
   const afterReady: number[] = []
   const afterKill: number[] = []
   let plane = await controlPlane(crowd)
-  for (let round = -1; round < ROUNDS; round++) {
+  for (let round = -1; round < rounds; round++) {
     await plane.end('SIGKILL')
     const killedAt = performance.now()
     await crowd.sql.query('UPDATE "Notebook" SET "dueAt" = now(), "leaseOwner" = NULL, "leaseUntil" = NULL')
@@ -92,11 +91,11 @@ async function notAdopted({ sql }: ManyRunning): Promise<number> {
   return rows[0].n
 }
 
-async function measureCrowd(count: number, say: Say) {
+async function measureCrowd(count: number, say: Say, rounds: number) {
   say(`putting ${count} notebooks to work`)
   await using crowd = await manyRunning(count, say)
   const sweeps: number[] = []
-  for (let round = -1; round < ROUNDS; round++) {
+  for (let round = -1; round < rounds; round++) {
     const seconds = await sweepOnce(crowd, count)
     if (round >= 0) sweeps.push(seconds)
   }

@@ -34,19 +34,18 @@ import { startBenchPostgres } from '../frame/postgres.ts'
 import { takeTurns } from '../frame/rounds.ts'
 import type { Say } from '../main.ts'
 
-const ROUNDS = 7
 const AT_ONCE = 8
 const LOOK_EVERY_MS = 10
 const HOME = fileURLToPath(new URL('../../../.cahier', import.meta.url))
 const NEVER = new AbortController().signal
 
-export async function measureRealDocker(say: Say): Promise<Figure[]> {
+export async function measureRealDocker(say: Say, rounds: number): Promise<Figure[]> {
   const parts = await realParts(say)
   await using _ = parts.held
   const volumes = [{ bucket: { dataStoreId: parts.dataStoreId, bucket: 'bench-data' }, mountPath: '/workspace/data' }]
   const turns = (count: number, more: Partial<CreateNotebookInput>) =>
     takeTurns(
-      ROUNDS,
+      rounds,
       () => ours(parts, count, more),
       () => byHand(parts, count),
     )
@@ -58,7 +57,7 @@ export async function measureRealDocker(say: Say): Promise<Figure[]> {
     const goal = { compare: 'difference', direction: 'at most', limit } as const
     return { name: `real Docker: create → RUNNING, ${name}`, unit: 's', ours, rival, goal }
   }
-  say(`create → RUNNING on real Docker, beside a container by hand: ${ROUNDS} rounds`)
+  say(`create → RUNNING on real Docker, beside a container by hand: ${rounds} rounds`)
   return [
     await compare('no data', 0.5, turns(1, {})),
     await compare('one small volume', 1.5, turns(1, { volumes })),

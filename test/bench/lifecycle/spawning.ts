@@ -8,16 +8,15 @@ import { startCahierPlane } from './cahier.ts'
 import { startJupyterHub } from './jupyterhub.ts'
 import { type ControlPlane, type LoadResult, load } from './load.ts'
 
-const ROUNDS = 7
 const NOTEBOOKS = 100
 const IN_FLIGHT = 20
 /** A burst takes JupyterHub long, so there are fewer. */
-const BURST_ROUNDS = 3
+const MOST_BURST_ROUNDS = 3
 const BURST = 200
 /** As many tenants as start something at the same time, as JupyterHub's users are. */
 const PROJECTS = 20
 
-export async function measureSpawning(say: Say): Promise<Figure[]> {
+export async function measureSpawning(say: Say, rounds: number): Promise<Figure[]> {
   await using postgres = await startBenchPostgres(say)
   await using editor = await startFakeEditor()
   const editorPort = editor.address.port
@@ -28,15 +27,16 @@ export async function measureSpawning(say: Say): Promise<Figure[]> {
     projects: PROJECTS,
   })
   await using hub = await startJupyterHub(editorPort, BURST, say)
-  say(`create → RUNNING: ${ROUNDS} rounds of ${NOTEBOOKS}, ${IN_FLIGHT} in flight`)
+  say(`create → RUNNING: ${rounds} rounds of ${NOTEBOOKS}, ${IN_FLIGHT} in flight`)
   const steady = await takeTurns(
-    ROUNDS,
+    rounds,
     () => honestLoad(ours, NOTEBOOKS, IN_FLIGHT, say),
     () => honestLoad(hub, NOTEBOOKS, IN_FLIGHT, say),
   )
-  say(`create → RUNNING: ${BURST_ROUNDS} rounds of ${BURST}, all at once`)
+  const burstRounds = Math.min(rounds, MOST_BURST_ROUNDS)
+  say(`create → RUNNING: ${burstRounds} rounds of ${BURST}, all at once`)
   const burst = await takeTurns(
-    BURST_ROUNDS,
+    burstRounds,
     () => honestLoad(ours, BURST, BURST, say),
     () => honestLoad(hub, BURST, BURST, say),
   )
@@ -67,7 +67,7 @@ function figuresOf(steady: Turns, burst: Turns): Figure[] {
       name: `${BURST} in flight: rate beside ours at ${IN_FLIGHT}`,
       unit: '/s',
       ours: of(burst.ours, 'perSecond'),
-      rival: steadyRate.slice(-BURST_ROUNDS),
+      rival: steadyRate.slice(-burst.ours.length),
       goal: { compare: 'ratio', direction: 'at least', limit: 1 },
     },
     {
