@@ -91,14 +91,11 @@ export class Controller {
     before?.task.end()
     const done = task
       .run()
-      .catch((error: unknown) => {
-        this.#parts.log.error({ err: error, notebookId }, 'work on a notebook was cut off')
-        return true
-      })
-      .then((isDue) => {
+      .catch((error: unknown) => this.#parts.log.error({ err: error, notebookId }, 'work on a notebook was cut off'))
+      .finally(() => {
         if (this.#tasks.get(notebookId)?.task === task) this.#tasks.delete(notebookId)
-        // A wake-up came while it was owned.
-        if (isDue) this.#look.abort()
+        // It may be due: whoever looked while it was owned has passed it over, also when that was after its release.
+        this.#look.abort()
       })
     this.#tasks.set(notebookId, { task, done })
   }

@@ -1,6 +1,7 @@
 /**
  * One controller's work on one notebook, from its claim until there is nothing more to do: look, decide, do one step, look
- * again unless the step's own write says how things stand. Ends by giving the lease back with the time at which the notebook is due again, or silently when the lease is lost.
+ * again unless the step's own write says how things stand. Ends by giving the lease back with the time at which the notebook
+ * is due again, or silently when the lease is lost.
  */
 import { NotFoundError } from '../domain/errors.ts'
 import { isCalledOff, nextStep, type Step } from '../domain/next-step.ts'
@@ -54,11 +55,8 @@ export class Task {
     if (notebook && isCalledOff(notebook)) step.abort()
   }
 
-  /**
-   * Answers whether the notebook is due again at once. Never rejects for a reason of the notebook's; a database that is gone
-   * rejects.
-   */
-  async run(): Promise<boolean> {
+  /** Never rejects for a reason of the notebook's; a database that is gone rejects. */
+  async run(): Promise<void> {
     const { database } = this.#parts
     try {
       for (;;) {
@@ -69,7 +67,6 @@ export class Task {
     } catch (error) {
       if (!(error instanceof LeaseLostError || error instanceof NotFoundError)) throw error
       this.#parts.log.debug({ notebookId: this.#claim.notebookId }, error.message)
-      return false
     }
   }
 

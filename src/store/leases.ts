@@ -53,21 +53,19 @@ export async function renewLeases(
 }
 
 /**
- * Gives a notebook back, due again at `until`; at once if it was woken after `wakes` was read. Answers whether it is due
- * now. Does nothing when the lease is lost.
+ * Gives a notebook back, due again at `until`; at once if it was woken after `wakes` was read. Does nothing when the lease is
+ * lost.
  */
 export async function releaseLease(
   database: Database,
   { notebookId, lease }: Claim,
   wakes: number | null,
   until: Date | null,
-): Promise<boolean> {
-  const rows = await database.$queryRaw<{ isDue: boolean }[]>`
+): Promise<void> {
+  await database.$executeRaw`
     UPDATE "Notebook" SET "leaseOwner" = NULL, "leaseUntil" = NULL,
       "dueAt" = CASE WHEN "wakes" = ${wakes}::int THEN ${until}::timestamptz ELSE "dueAt" END
-    WHERE "id" = ${notebookId}::uuid AND "leaseOwner" = ${lease.owner}::uuid AND "leaseEpoch" = ${lease.epoch}
-    RETURNING coalesce("dueAt" <= cahier_now(), false) AS "isDue"`
-  return rows.some(({ isDue }) => isDue)
+    WHERE "id" = ${notebookId}::uuid AND "leaseOwner" = ${lease.owner}::uuid AND "leaseEpoch" = ${lease.epoch}`
 }
 
 /** Makes notebooks due now, whoever owns them. */
