@@ -74,6 +74,7 @@ const Environment = z.object({
   SWEEP_SECONDS: seconds(60, 60),
   STOP_GRACE_SECONDS: seconds(STOP_GRACE_SECONDS),
   CHECKPOINT_SECONDS: seconds(CHECKPOINT_SECONDS),
+  WAIVE_BEYOND_BUDGET: z.enum(['0', '1'], '"1" and "0" are the only values').default('1'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 
@@ -134,6 +135,8 @@ export interface Config {
   stopGraceSeconds: number
   /** Between two saves of a running notebook's workspace, in seconds. */
   checkpointSeconds: number
+  /** Whether minutes that were run beyond a budget while no control plane was there are left unbilled. */
+  waivesBeyondBudget: boolean
   logLevel: string
 }
 
@@ -174,6 +177,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     sweepSeconds: value.SWEEP_SECONDS,
     stopGraceSeconds: value.STOP_GRACE_SECONDS,
     checkpointSeconds: value.CHECKPOINT_SECONDS,
+    waivesBeyondBudget: value.WAIVE_BEYOND_BUDGET === '1',
     logLevel: value.LOG_LEVEL,
   }
 }

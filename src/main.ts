@@ -76,6 +76,7 @@ async function start(config: Config, foundation: Foundation, log: Logger): Promi
     sweepSeconds: config.sweepSeconds,
     stopGraceSeconds: config.stopGraceSeconds,
     checkpointSeconds: config.checkpointSeconds,
+    waivesBeyondBudget: config.waivesBeyondBudget,
     observer: stepLog(log),
   })
 

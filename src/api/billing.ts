@@ -24,6 +24,10 @@ const BillingPeriodRef = builder.prismaNode('BillingPeriod', {
       description: 'Commenced minutes; live while it runs.',
       resolve: (period, _args, context) => minutesOf(period, context),
     }),
+    waivedMinutes: t.exposeInt('waivedMinutes', {
+      description:
+        'Of its minutes, those that nobody pays: run beyond a budget while no control plane was there to stop them.',
+    }),
     flavor: t.field({
       type: FlavorRef,
       description: 'On what it ran.',
@@ -37,9 +41,10 @@ const BillingPeriodRef = builder.prismaNode('BillingPeriod', {
     }),
     amount: t.field({
       type: MoneyRef,
-      description: 'Minutes × units × price per hour / 60, half-even to 6 places; live while it runs.',
+      description:
+        '(minutes − waivedMinutes) × units × price per hour / 60, half-even to 6 places; live while it runs.',
       resolve: (period, _args, context) => ({
-        amount: toAmount(amountNumerator({ ...period, minutes: minutesOf(period, context) })),
+        amount: toAmount(amountNumerator({ ...period, minutes: minutesOf(period, context) - period.waivedMinutes })),
         currency: period.currency,
       }),
     }),

@@ -65,6 +65,8 @@ export const WarningCode = builder.enumType('WarningCode', {
     CHECKPOINT_FAILED:
       'The workspace could not be saved while the notebook runs; it is tried again, and told of again only after it succeeded.',
     SYNC_FAILED: 'A sync beside the running notebook did not carry everything; the notebook runs on.',
+    BUDGET_USED:
+      'Half of the project’s budget for the month is used, or 80 %, or all of it; `dueAt` is when all will be.',
     DISK_NEARLY_FULL: 'The notebook uses most of its disk; beyond its limit it is saved and stopped.',
   }),
 })
@@ -109,6 +111,14 @@ export const PeriodEndSource = builder.enumType('PeriodEndSource', {
     TRANSACTION: 'The moment when the notebook left RUNNING.',
     ENGINE: 'The container’s real end, as the engine saw it.',
     LIVENESS: 'The last time the container was seen alive.',
+  }),
+})
+
+export const OnBudgetReached = builder.enumType('OnBudgetReached', {
+  description: 'What happens when a project’s budget for the month is used up.',
+  values: described({
+    NOTIFY: 'Who watches is warned; what runs goes on.',
+    STOP: 'What runs is saved and stopped before it would cost more; starts are refused.',
   }),
 })
 

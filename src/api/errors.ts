@@ -3,6 +3,7 @@
  * is thrown is masked.
  */
 import {
+  BudgetReachedError,
   ConflictError,
   DataStoreError,
   type DomainError,
@@ -17,12 +18,14 @@ import {
 } from '../domain/errors.ts'
 import { builder } from './builder.ts'
 import { NotebookState } from './enums.ts'
+import { MoneyRef } from './money.ts'
 
 const CODES: Readonly<Record<ErrorCode, string>> = {
   NOT_FOUND: 'Not there, or not yours.',
   INVALID_STATE: 'The present state does not allow it.',
   VALIDATION: 'Some of the input is wrong.',
   QUOTA_EXCEEDED: 'The project may not use that much.',
+  BUDGET_REACHED: 'The project’s budget for the month is used up.',
   FLAVOR_UNAVAILABLE: 'No node could ever host it.',
   CONFLICT: 'A name that is taken, or an idempotency key used with another input.',
   DATA_STORE: 'A data store cannot be used as asked.',
@@ -113,6 +116,16 @@ builder.objectType(QuotaExceededError, {
     limit: t.exposeFloat('limit', { description: 'What the project may use.' }),
     used: t.exposeFloat('used', { description: 'What its notebooks hold now.' }),
     requested: t.exposeFloat('requested', { description: 'What was asked for.' }),
+  }),
+})
+
+builder.objectType(BudgetReachedError, {
+  name: 'BudgetReachedError',
+  description: 'The project’s budget for the month stops what runs, and one minute more would exceed it.',
+  interfaces: [ErrorRef],
+  fields: (t) => ({
+    budget: t.expose('budget', { type: MoneyRef, description: 'What the month may cost.' }),
+    spent: t.expose('spent', { type: MoneyRef, description: 'What it has cost until now.' }),
   }),
 })
 

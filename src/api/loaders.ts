@@ -7,8 +7,8 @@ import { visibleNotebooks, watchableSyncs } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import type { NodeSize } from '../domain/capacity.ts'
 import type { QuotaUse } from '../domain/quota.ts'
-import type { DataSync, LocalCopy, Notebook, Volume } from '../generated/prisma/client.ts'
-import { notebookCosts, projectCosts, projectForecasts } from '../usecases/costs.ts'
+import type { Budget, DataSync, LocalCopy, Notebook, Volume } from '../generated/prisma/client.ts'
+import { notebookCosts, projectCosts, projectForecasts } from '../store/costs.ts'
 import { readNodes } from '../usecases/flavors.ts'
 import type { UseCaseParts } from '../usecases/parts.ts'
 import { placesInQueue } from '../usecases/queue.ts'
@@ -34,6 +34,8 @@ export interface Loaders {
   projectCost: ById<bigint>
   projectForecast: ById<bigint>
   quota: ById<QuotaUse>
+  /** By project. */
+  budget: ById<Budget>
   /** By project. */
   streamEpoch: ById<string>
   nodes: () => Promise<NodeSize[]>
@@ -71,6 +73,10 @@ export function makeLoaders({ database, catalogue, clock }: UseCaseParts, viewer
     projectCost: batched((ids) => projectCosts(database, ids, clock.now())),
     projectForecast: batched((ids) => projectForecasts(database, ids, clock.now())),
     quota: batched((ids) => readQuotas(database, ids)),
+    budget: batched(async (ids) => {
+      const budgets = await database.budget.findMany({ where: { projectId: { in: [...ids] } } })
+      return new Map(budgets.map((budget) => [budget.projectId, budget]))
+    }),
     streamEpoch: batched(async (ids) => {
       const rows = await database.project.findMany({
         where: { id: { in: [...ids] } },

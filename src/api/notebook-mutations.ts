@@ -1,5 +1,6 @@
 /** What can be done with notebooks. Each mutation records a wish and returns at once with the notebook. */
 import {
+  BudgetReachedError,
   ConflictError,
   FlavorUnavailableError,
   ForbiddenError,
@@ -123,7 +124,7 @@ builder.mutationFields((t) => ({
     type: NotebookRef,
     description: 'Creates a notebook and starts it. It begins in STARTING, QUEUED.',
     args: { input: t.arg({ type: CreateNotebookInput, required: true, description: 'The notebook.' }) },
-    errors: { types: [...REFUSALS, QuotaExceededError, FlavorUnavailableError], union },
+    errors: { types: [...REFUSALS, QuotaExceededError, BudgetReachedError, FlavorUnavailableError], union },
     resolve: (_root, { input }, context) => createNotebook(context.parts, viewerOf(context), input),
   }),
   updateNotebook: t.field({
@@ -137,7 +138,10 @@ builder.mutationFields((t) => ({
     type: NotebookRef,
     description: 'Starts a notebook that is STOPPED, FAILED or ERROR, with its files and at its URL.',
     args: { input: t.arg({ type: notebookInput('StartNotebookInput'), required: true, description: 'Which one.' }) },
-    errors: { types: [...REFUSALS, InvalidStateError, QuotaExceededError, FlavorUnavailableError], union },
+    errors: {
+      types: [...REFUSALS, InvalidStateError, QuotaExceededError, BudgetReachedError, FlavorUnavailableError],
+      union,
+    },
     resolve: (_root, { input }, context) => startNotebook(context.parts, viewerOf(context), input),
   }),
   stopNotebook: t.field({

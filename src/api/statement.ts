@@ -37,7 +37,7 @@ const StatementLineRef = builder.objectRef<StatementLine>('StatementLine').imple
       description: 'Of one unit.',
       resolve: ({ priceMicros, currency }) => ({ amount: priceToDecimal(priceMicros), currency }),
     }),
-    minutes: t.exposeInt('minutes', { description: 'Commenced minutes that began in the month.' }),
+    minutes: t.exposeInt('minutes', { description: 'Commenced minutes that began in the month and are billed.' }),
     unitMinutes: t.field({
       type: 'Decimal',
       description: 'The same, each as often as the run had units.',

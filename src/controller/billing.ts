@@ -1,6 +1,7 @@
 /** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
 import { randomUUID } from 'node:crypto'
 import { commencedMinutes, type EndSource, endOfRun } from '../domain/billing.ts'
+import { minutesBeyond } from '../domain/budget.ts'
 import type { Catalogue } from '../domain/catalogue.ts'
 import type { Container, Notebook, Prisma } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
@@ -31,12 +32,16 @@ export function opensPeriod(
   ])
 }
 
-/** `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. Answers the rule. */
+/**
+ * `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. `waives`: minutes beyond a
+ * budget that would have stopped the run are not billed. Answers the rule of the end.
+ */
 export async function closePeriod(
   tx: Transaction,
   notebook: Notebook,
   ended: { finishedAt: Date | null } | null,
   at: Date,
+  waives: boolean,
 ): Promise<EndSource> {
   const period = await tx.billingPeriod.findFirstOrThrow({ where: { notebookId: notebook.id, endedAt: null } })
   const container = await tx.container.findFirst({ where: { notebookId: notebook.id, generation: period.generation } })
@@ -47,9 +52,10 @@ export async function closePeriod(
     engineEnd: ended?.finishedAt ?? null,
     lastSeenAlive: container?.lastSeenAliveAt ?? null,
   })
-  await tx.billingPeriod.update({
-    where: { id: period.id },
-    data: { ...end, minutes: commencedMinutes(period.startedAt, end.endedAt) },
-  })
+  const { startedAt, projectId } = period
+  const minutes = commencedMinutes(startedAt, end.endedAt)
+  const budget = waives ? await tx.budget.findFirst({ where: { projectId, stopAt: { lte: end.endedAt } } }) : null
+  const waivedMinutes = budget?.stopAt ? minutesBeyond({ startedAt, minutes }, budget.stopAt) : 0
+  await tx.billingPeriod.update({ where: { id: period.id }, data: { ...end, minutes, waivedMinutes } })
   return end.endSource
 }

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { systemClock } from '../domain/clock.ts'
 import { claimDue, renewLeases } from '../store/leases.ts'
 import type { ControllerParts } from './parts.ts'
-import { goRounds, listenToEngine, watchDiskRegularly } from './rounds.ts'
+import { goRounds, listenToEngine, watchBudgets, watchDiskRegularly } from './rounds.ts'
 import { Task } from './task.ts'
 
 const POLL_MS = 1000
@@ -36,6 +36,7 @@ export class Controller {
       this.#renewLoop(),
       goRounds(this.#parts, this.#ended.signal),
       watchDiskRegularly(this.#parts, this.#ended.signal),
+      watchBudgets(this.#parts, this.#ended.signal),
       listenToEngine(this.#parts, this.#ended.signal),
     ])
   }

@@ -27,6 +27,8 @@ export interface ControllerParts {
   stopGraceSeconds?: number
   /** Between two saves of a running notebook's workspace, in seconds; the contract's 300 by default. */
   checkpointSeconds?: number
+  /** Whether minutes that were run beyond a budget while no control plane was there are left unbilled; they are by default. */
+  waivesBeyondBudget?: boolean
   /** Told of every step; nobody by default. */
   observer?: StepObserver
 }

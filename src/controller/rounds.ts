@@ -5,12 +5,16 @@
 import { type EngineEvent, EngineUnavailableError } from '../engine/port.ts'
 import { wakeNotebooks } from '../store/leases.ts'
 import { changeNotebook } from '../store/notebooks.ts'
+import { judgeBudgets } from './budgets.ts'
 import { DISK_ROUND_SECONDS, watchDisk } from './disk.ts'
 import { tendNode } from './node.ts'
 import type { ControllerParts } from './parts.ts'
 import { sweep } from './sweep.ts'
 
 const LISTEN_AGAIN_MS = 1000
+
+/** Between two looks whether a budget is due. */
+const BUDGET_ROUND_MS = 1000
 
 /**
  * Sweeps and tends the node at once, and then every `sweepSeconds`, until the signal aborts. Counted from beginning to
@@ -60,6 +64,19 @@ export async function watchDiskRegularly(parts: ControllerParts, signal: AbortSi
       await watchDisk(parts)
     } catch (error) {
       logFault(parts, error, 'the disk could not be measured')
+    }
+  }
+}
+
+/** Has budgets judged when they are due, until the signal aborts. */
+export async function watchBudgets({ database, clock, log }: ControllerParts, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(BUDGET_ROUND_MS, signal)
+    if (signal.aborted) return
+    try {
+      await judgeBudgets(database)
+    } catch (error) {
+      log.error({ err: error }, 'the budgets could not be judged')
     }
   }
 }

@@ -38,6 +38,12 @@ export function priceToDecimal(micros: bigint): string {
   return toDecimal(micros, 6).replace(/0{1,4}$/, '')
 }
 
+/** Micros of a decimal with at most 9 digits before the point and 6 after it; null when the text is none. */
+export function decimalToMicros(text: string): bigint | null {
+  const match = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text)
+  return match && BigInt(match[1] as string) * 1_000_000n + BigInt((match[2] ?? '').padEnd(6, '0'))
+}
+
 function toDecimal(scaled: bigint, places: number): string {
   const digits = scaled.toString().padStart(places + 1, '0')
   return `${digits.slice(0, -places)}.${digits.slice(-places)}`

@@ -3,6 +3,7 @@
  * JSON file that an operator edits; a mistake in it is one sentence with its path.
  */
 import { z } from 'zod'
+import { decimalToMicros } from './billing.ts'
 
 const UNITS = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
 
@@ -17,12 +18,10 @@ const bytes = z.string().transform((text, context) => {
 
 /** Euros per hour with up to six decimals, kept as integer millionths, so that no float is ever near money. */
 const priceInMicros = z.string().transform((text, context) => {
-  const match = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text)
-  if (!match) {
-    context.addIssue({ code: 'custom', message: `"${text}" is not a price such as 0.03` })
-    return z.NEVER
-  }
-  return BigInt(match[1] as string) * 1_000_000n + BigInt((match[2] ?? '').padEnd(6, '0'))
+  const micros = decimalToMicros(text)
+  if (micros !== null) return micros
+  context.addIssue({ code: 'custom', message: `"${text}" is not a price such as 0.03` })
+  return z.NEVER
 })
 
 const Id = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'is not an id of a-z, 0-9, "." and "-"')

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INVALID_STATE'
   | 'VALIDATION'
   | 'QUOTA_EXCEEDED'
+  | 'BUDGET_REACHED'
   | 'FLAVOR_UNAVAILABLE'
   | 'CONFLICT'
   | 'DATA_STORE'
@@ -72,6 +73,19 @@ export class QuotaExceededError extends DomainError {
     this.limit = counts.limit
     this.used = counts.used
     this.requested = counts.requested
+  }
+}
+
+/** The project's budget for the month stops what runs, and one minute more would exceed it. Sums are decimals. */
+export class BudgetReachedError extends DomainError {
+  override readonly name = 'BudgetReachedError'
+  readonly code = 'BUDGET_REACHED'
+  readonly budget: { amount: string; currency: string }
+  readonly spent: { amount: string; currency: string }
+  constructor(currency: string, sums: { budget: string; spent: string }) {
+    super(`The project has a budget of ${sums.budget} ${currency} for this month, of which ${sums.spent} are used.`)
+    this.budget = { amount: sums.budget, currency }
+    this.spent = { amount: sums.spent, currency }
   }
 }
 

@@ -16,6 +16,7 @@ export type WarningCode =
   | 'DISK_NEARLY_FULL'
   | 'SYNC_FAILED'
   | 'CHECKPOINT_FAILED'
+  | 'BUDGET_USED'
 
 export type NotebookEvent =
   | { type: 'NotebookCreated' }

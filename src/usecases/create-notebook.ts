@@ -8,6 +8,7 @@ import { notFound, requireId } from '../domain/ids.ts'
 import { holdingOf } from '../domain/quota.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
 import { insertNotebook } from '../store/new-notebook.ts'
+import { assertWithinBudget } from './budgets.ts'
 import { assertHostable, readNodes } from './flavors.ts'
 import { claimKey, type Repeatable } from './idempotency.ts'
 import { checkRequest, type NotebookRequest } from './notebook-spec.ts'
@@ -19,8 +20,8 @@ export interface CreateNotebookInput extends NotebookRequest, Repeatable {
 }
 
 /**
- * Throws NotFoundError, ForbiddenError, ValidationError, FlavorUnavailableError, QuotaExceededError, and ConflictError when
- * the idempotency key came with another input.
+ * Throws NotFoundError, ForbiddenError, ValidationError, FlavorUnavailableError, QuotaExceededError, BudgetReachedError, and
+ * ConflictError when the idempotency key came with another input.
  */
 export async function createNotebook(
   parts: UseCaseParts,
@@ -38,6 +39,7 @@ export async function createNotebook(
     assertHostable(parts.catalogue, await readNodes(tx), flavor, spec.units)
     const held = holdingOf(flavor, spec.units)
     const { streamEpoch } = await claimQuota(tx, projectId, held)
+    await assertWithinBudget(tx, projectId, flavor, spec.units, parts.clock.now())
     const notebook = {
       ...spec,
       ...held,

@@ -109,7 +109,7 @@ export async function checkRequest(
   problems.throwIfAny()
   return {
     ...image,
-    name: request.name ?? makeName(image.editor, clock.random),
+    name: request.name ?? makeName(image.editor, () => clock.random()),
     // Known: an unknown flavor was noted above.
     flavor: flavor as Flavor,
     units,

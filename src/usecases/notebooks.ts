@@ -11,6 +11,7 @@ import { holdingOf } from '../domain/quota.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
 import { type Change, changeNotebook } from '../store/notebooks.ts'
+import { assertWithinBudget } from './budgets.ts'
 import { assertHostable, flavorOf, readNodes } from './flavors.ts'
 import { claimKey, type Repeatable } from './idempotency.ts'
 import type { UseCaseParts } from './parts.ts'
@@ -39,14 +40,15 @@ export async function wish(
   })
 }
 
-/** From STOPPED, FAILED or ERROR. Throws also InvalidStateError, QuotaExceededError, FlavorUnavailableError. */
+/** From STOPPED, FAILED or ERROR. Throws also InvalidStateError, QuotaExceededError, BudgetReachedError, FlavorUnavailableError. */
 export function startNotebook(parts: UseCaseParts, viewer: Viewer, input: NotebookInput): Promise<Notebook> {
-  return wish(parts, viewer, 'startNotebook', input, async (notebook, tx) => {
+  return wish(parts, viewer, 'startNotebook', input, async (notebook, tx, at) => {
     if (!isSettled(notebook.state)) throw refusal(notebook, 'started', SETTLED)
     const flavor = flavorOf(parts.catalogue, notebook)
     assertHostable(parts.catalogue, await readNodes(tx), flavor, notebook.units)
     const held = holdingOf(flavor, notebook.units)
     await claimQuota(tx, notebook.projectId, held)
+    await assertWithinBudget(tx, notebook.projectId, flavor, notebook.units, at)
     return { to: { state: 'STARTING', phase: 'QUEUED' }, set: { ...FRESH, ...held }, wake: true }
   })
 }

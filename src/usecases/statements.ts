@@ -51,7 +51,7 @@ export async function statementOf(
     FROM (
       SELECT *, least("total", ${minutesUntil(to)}) - least("total", ${minutesUntil(from)}) AS "inMonth"
       FROM (
-        SELECT *, coalesce("minutes", greatest(1, ceil(extract(epoch FROM ${now}::timestamptz - "startedAt") / 60)))::bigint AS "total"
+        SELECT *, coalesce("minutes" - "waivedMinutes", greatest(1, ceil(extract(epoch FROM ${now}::timestamptz - "startedAt") / 60)))::bigint AS "total"
         FROM (
           SELECT * FROM "BillingPeriod" WHERE "projectId" = ${projectId}::uuid
           AND "startedAt" >= ${from}::timestamptz AND "startedAt" < ${to}::timestamptz

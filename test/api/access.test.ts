@@ -21,6 +21,7 @@ import {
   RETRY,
   type Result,
   SAVE_WORKSPACE,
+  SET_BUDGET,
   SET_QUOTA,
   SMALL,
   START,
@@ -79,6 +80,7 @@ const MUTATIONS: readonly [name: string, document: string, input: () => object][
   ['createDataStore', CREATE_DATA_STORE, store],
   ['deleteDataStore', DELETE_DATA_STORE, () => ({ dataStoreId })],
   ['setQuota', SET_QUOTA, () => ({ projectId, gpus: 1 })],
+  ['setBudget', SET_BUDGET, () => ({ projectId, amount: '1.00' })],
   ['addMember', ADD_MEMBER, () => ({ projectId, userName: 'somebody', role: 'READER' })],
   ['removeMember', REMOVE_MEMBER, () => ({ projectId, userId: encodeId('User', owner.id) })],
 ]
@@ -168,7 +170,7 @@ describe('a project that is not yours', () => {
 describe('roles', () => {
   test.each(MUTATIONS)('a READER may not %s', async (name, document, input) => {
     const reader = await w.join(projectId, 'READER')
-    const needed = name.endsWith('Member') ? 'OWNER' : 'OPERATOR'
+    const needed = name.endsWith('Member') || name === 'setBudget' ? 'OWNER' : 'OPERATOR'
     expect((await w.as(reader)<Result>(document, { input: input() })).data.result).toMatchObject({
       __typename: 'ForbiddenError',
       message:

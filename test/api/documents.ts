@@ -72,6 +72,12 @@ export const SET_QUOTA = `mutation ($input: SetQuotaInput!) {
   }
 }`
 
+export const SET_BUDGET = `mutation ($input: SetBudgetInput!) {
+  result: setBudget(input: $input) {
+    __typename ... on Budget { amount { amount currency } spent { amount } onBudgetReached } ${ERRORS}
+  }
+}`
+
 export const CREATE_DATA_STORE = `mutation ($input: CreateDataStoreInput!) {
   result: createDataStore(input: $input) { __typename ... on DataStore { id name endpoint pathStyle } ${ERRORS} }
 }`

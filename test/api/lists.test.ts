@@ -1,7 +1,7 @@
 /** Lists: in order, in pages that miss and repeat nothing, filtered, and in few statements however long. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { projectCosts, projectForecasts } from '../../src/usecases/costs.ts'
+import { projectCosts, projectForecasts } from '../../src/store/costs.ts'
 import { CREATE, type Result, SMALL } from './documents.ts'
 import { NODE, type User, uuidOf, type World, world } from './world.ts'
 

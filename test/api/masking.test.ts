@@ -20,6 +20,7 @@ import {
   RETRY,
   REVOKE_API_TOKEN,
   SAVE_WORKSPACE,
+  SET_BUDGET,
   SET_QUOTA,
   SMALL,
   START,
@@ -79,6 +80,7 @@ const MUTATIONS: [string, string, () => object][] = [
   ['saveWorkspace', SAVE_WORKSPACE, () => ({ input: { notebookId } })],
   ['cancelDataSync', CANCEL_SYNC, () => ({ input: { syncId: encodeId('DataSync', NOBODY) } })],
   ['setQuota', SET_QUOTA, () => ({ input: { projectId, gpus: 1 } })],
+  ['setBudget', SET_BUDGET, () => ({ input: { projectId, amount: '1.00' } })],
   ['addMember', ADD_MEMBER, () => ({ input: { projectId, userName: 'x', role: 'READER' } })],
   ['removeMember', REMOVE_MEMBER, () => ({ input: { projectId, userId: encodeId('User', NOBODY) } })],
   [

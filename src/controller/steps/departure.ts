@@ -8,6 +8,7 @@ import { MOVER_GRACE_SECONDS, STOP_GRACE_SECONDS } from '../../domain/lifecycle.
 import type { Departure } from '../../domain/next-step.ts'
 import type { ContainerStatus } from '../../engine/port.ts'
 import type { Notebook, Prisma } from '../../generated/prisma/client.ts'
+import { WAKES_BUDGET } from '../../store/budgets.ts'
 import type { Transaction } from '../../store/database.ts'
 import type { Change } from '../../store/notebooks.ts'
 import { wakeQueue } from '../../store/queue.ts'
@@ -50,7 +51,9 @@ export async function leave(context: StepContext, because: Departure, containerI
     const ending = endingOf(notebook, because, end?.witnessed ?? null)
     const noEnding = { endState: null, endReason: null, endMessage: null }
     const runs = notebook.state === 'RUNNING'
-    const endSource = runs ? await closePeriod(tx, notebook, end, at) : undefined
+    const endSource = runs
+      ? await closePeriod(tx, notebook, end, at, context.parts.waivesBeyondBudget ?? true)
+      : undefined
     return {
       to: {
         state: 'STOPPING',
@@ -60,6 +63,7 @@ export async function leave(context: StepContext, because: Departure, containerI
         endSource,
       },
       reroutes: runs,
+      also: runs ? [WAKES_BUDGET] : [],
       set: {
         ...(restarts ? noEnding : ending),
         restartWished: restarts,
@@ -147,6 +151,7 @@ function endingByWish(endReason: Reason, status: ContainerStatus | null): Ending
 
 function wishOf(reason: Reason): string {
   if (reason === 'DISK_FULL') return 'Stopped because it used more disk than its flavor has'
+  if (reason === 'BUDGET') return 'Stopped because the project’s budget for the month is used up'
   return reason === 'PLATFORM' ? 'Stopped by the operator, who takes the installation down' : 'Stopped as asked'
 }
 

@@ -7,6 +7,7 @@ import { PHASE_BUDGET_SECONDS, STALL_SECONDS } from '../../domain/lifecycle.ts'
 import { deadlineOf, newDeadline } from '../../domain/run-limit.ts'
 import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
 import { Prisma } from '../../generated/prisma/client.ts'
+import { WAKES_BUDGET } from '../../store/budgets.ts'
 import { opensPeriod } from '../billing.ts'
 import type { ContainerRecord } from '../observe.ts'
 import { editorAnswers } from '../probe.ts'
@@ -181,7 +182,7 @@ async function enterRunning(
         checkpointAt: nextCheckpoint(context, at),
         ...newDeadline(deadlineOf(at, notebook.maxRunSeconds), at),
       },
-      also: [marksAlive(container), opensPeriod(catalogue, notebook, record, at)],
+      also: [marksAlive(container), opensPeriod(catalogue, notebook, record, at), WAKES_BUDGET],
       reroutes: true,
     }
   })

@@ -105,6 +105,8 @@ export type EnvVarInput = {
 
 /** What went wrong, for programs. */
 export type ErrorCode =
+  /** The project’s budget for the month is used up. */
+  | 'BUDGET_REACHED'
   /** A name that is taken, or an idempotency key used with another input. */
   | 'CONFLICT'
   /** A data store cannot be used as asked. */
@@ -376,6 +378,8 @@ export type VolumePermission =
 
 /** What a warning is about. */
 export type WarningCode =
+  /** Half of the project’s budget for the month is used, or 80 %, or all of it; `dueAt` is when all will be. */
+  | 'BUDGET_USED'
   /** The workspace could not be saved while the notebook runs; it is tried again, and told of again only after it succeeded. */
   | 'CHECKPOINT_FAILED'
   /** Files were changed on both sides; both versions were kept. */
@@ -401,6 +405,8 @@ export type NotebookPartsFragment = { id: string, uuid: string, name: string, st
 
 export type DataSyncPartsFragment = { id: string, direction: SyncDirection, state: SyncState, filesDone: number, filesTotal: number | null, filesSkipped: number, filesDeleted: number, filesFailed: number, bytesDone: string, bytesTotal: string | null, bytesPerSecond: number | null, eta: string | null, message: string | null, startedAt: string | null, endedAt: string | null, volume: { id: string, mountPath: string } | null, failures: Array<{ path: string, message: string }> };
 
+type ErrorParts_BudgetReachedError_Fragment = { __typename: 'BudgetReachedError', code: ErrorCode, message: string };
+
 type ErrorParts_ConflictError_Fragment = { __typename: 'ConflictError', code: ErrorCode, message: string };
 
 type ErrorParts_DataStoreError_Fragment = { __typename: 'DataStoreError', code: ErrorCode, message: string };
@@ -418,6 +424,7 @@ type ErrorParts_QuotaExceededError_Fragment = { __typename: 'QuotaExceededError'
 type ErrorParts_ValidationError_Fragment = { __typename: 'ValidationError', code: ErrorCode, message: string, fields: Array<{ path: string, message: string }> };
 
 export type ErrorPartsFragment =
+  | ErrorParts_BudgetReachedError_Fragment
   | ErrorParts_ConflictError_Fragment
   | ErrorParts_DataStoreError_Fragment
   | ErrorParts_FlavorUnavailableError_Fragment
@@ -548,6 +555,7 @@ export type CreateNotebookMutationVariables = Exact<{
 
 
 export type CreateNotebookMutation = { createNotebook:
+    | { __typename: 'BudgetReachedError', code: ErrorCode, message: string }
     | { __typename: 'ConflictError', code: ErrorCode, message: string }
     | { __typename: 'FlavorUnavailableError', available: Array<string>, code: ErrorCode, message: string }
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string }
@@ -576,6 +584,7 @@ export type StartNotebookMutationVariables = Exact<{
 
 
 export type StartNotebookMutation = { startNotebook:
+    | { __typename: 'BudgetReachedError', code: ErrorCode, message: string }
     | { __typename: 'ConflictError', code: ErrorCode, message: string }
     | { __typename: 'FlavorUnavailableError', available: Array<string>, code: ErrorCode, message: string }
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string }

@@ -4,7 +4,7 @@
  */
 import { boundsOf, monthOf } from '../domain/month.ts'
 import { Prisma } from '../generated/prisma/client.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Transaction } from './database.ts'
 
 interface Sum {
   id: string
@@ -21,7 +21,7 @@ export async function notebookCosts(
     SELECT "notebookId" AS "id", sum("minutes" * "units" * "pricePerHourMicros")::text AS "numerator"
     FROM (
       SELECT "notebookId", "units", "pricePerHourMicros",
-             coalesce("minutes", greatest(1, ceil(extract(epoch FROM ${now}::timestamptz - "startedAt") / 60))) AS "minutes"
+             coalesce("minutes" - "waivedMinutes", greatest(1, ceil(extract(epoch FROM ${now}::timestamptz - "startedAt") / 60))) AS "minutes"
       FROM "BillingPeriod" WHERE "notebookId" = ANY(${notebookIds}::uuid[])
     ) AS run GROUP BY "notebookId"`
   return toMap(sums)
@@ -29,7 +29,7 @@ export async function notebookCosts(
 
 /** The runs of each project's notebooks in the present calendar month (UTC): every minute that began in it. */
 export function projectCosts(
-  database: Database,
+  database: Database | Transaction,
   projectIds: readonly string[],
   now: Date,
 ): Promise<Map<string, bigint>> {
@@ -53,7 +53,7 @@ export function projectForecasts(
 
 /** `openEnd`: until when a run counts that goes on. */
 async function costsOfMonth(
-  database: Database,
+  database: Database | Transaction,
   projectIds: readonly string[],
   now: Date,
   openEnd: Prisma.Sql,
@@ -63,7 +63,7 @@ async function costsOfMonth(
     SELECT "projectId" AS "id", sum(greatest(0, "minutes" - "before") * "units" * "pricePerHourMicros")::text AS "numerator"
     FROM (
       SELECT period."projectId", period."units", period."pricePerHourMicros",
-             coalesce("minutes", greatest(1, ceil(extract(epoch FROM ${openEnd} - period."startedAt") / 60))) AS "minutes",
+             coalesce("minutes" - "waivedMinutes", greatest(1, ceil(extract(epoch FROM ${openEnd} - period."startedAt") / 60))) AS "minutes",
              greatest(0, ceil(extract(epoch FROM ${from}::timestamptz - period."startedAt") / 60)) AS "before"
       FROM "BillingPeriod" AS period JOIN "Notebook" AS notebook ON notebook."id" = period."notebookId"
       WHERE period."projectId" = ANY(${projectIds}::uuid[]) AND ("endedAt" IS NULL OR "endedAt" > ${from}::timestamptz)
