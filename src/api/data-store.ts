@@ -1,8 +1,9 @@
 /** Data stores: a project's S3 endpoints. */
 import { ConflictError, DataStoreError, ForbiddenError, NotFoundError, ValidationError } from '../domain/errors.ts'
-import { createDataStore, deleteDataStore } from '../usecases/data-stores.ts'
+import { createDataStore, deleteDataStore, testDataStore } from '../usecases/data-stores.ts'
 import { builder } from './builder.ts'
 import { viewerOf } from './context.ts'
+import { DataStoreTestRef } from './data-store-test.ts'
 
 export const DataStoreRef = builder.prismaNode('DataStore', {
   description: 'A named S3 endpoint of a project, with keys that are never shown again.',
@@ -14,6 +15,13 @@ export const DataStoreRef = builder.prismaNode('DataStore', {
     region: t.exposeString('region', { description: 'Requests are signed for it.' }),
     pathStyle: t.exposeBoolean('pathStyle', { description: 'Whether buckets are named in the path, not in the host.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made known.' }),
+    lastTest: t.field({
+      type: DataStoreTestRef,
+      nullable: true,
+      description: 'What `testDataStore` found last, or is finding out; null: it was never tested.',
+      select: { errands: { where: { kind: 'TEST' }, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], take: 1 } },
+      resolve: ({ errands: [last] }) => last ?? null,
+    }),
   }),
 })
 
@@ -38,6 +46,17 @@ const DeleteDataStoreInput = builder.inputType('DeleteDataStoreInput', {
   fields: (t) => ({ dataStoreId: t.id({ required: true, description: 'Which one.' }) }),
 })
 
+const TestDataStoreInput = builder.inputType('TestDataStoreInput', {
+  description: 'What is to be tried.',
+  fields: (t) => ({
+    dataStoreId: t.id({ required: true, description: 'Which data store.' }),
+    bucket: t.string({ required: true, description: 'With which of its buckets.' }),
+    prefix: t.string({
+      description: 'Below which prefix, where the keys are good for no more; the whole bucket unless given.',
+    }),
+  }),
+})
+
 builder.mutationFields((t) => ({
   createDataStore: t.field({
     type: DataStoreRef,
@@ -48,6 +67,17 @@ builder.mutationFields((t) => ({
       union: { description: 'The data store, or why there is none.' },
     },
     resolve: (_root, { input }, context) => createDataStore(context.parts, viewerOf(context), input),
+  }),
+  testDataStore: t.field({
+    type: DataStoreRef,
+    description:
+      'Tries everything that a notebook needs of a data store, and says precisely what is wrong. Returns at once: `lastTest` tells how it goes, within a minute or so. The object that it puts to try that, `.cahier-test-…`, it deletes again. A test of the same that is under way is joined.',
+    args: { input: t.arg({ type: TestDataStoreInput, required: true, description: 'Which, and with what.' }) },
+    errors: {
+      types: [NotFoundError, ForbiddenError, ValidationError],
+      union: { description: 'The data store, or why it is not tested.' },
+    },
+    resolve: (_root, { input }, context) => testDataStore(context.parts, viewerOf(context), input),
   }),
   deleteDataStore: t.field({
     type: DataStoreRef,

@@ -130,3 +130,38 @@ export const RoleRef = builder.enumType('Role', {
     OWNER: 'Also members.',
   }),
 })
+
+export const DataStoreTestState = builder.enumType('DataStoreTestState', {
+  description: 'How far a test of a data store is.',
+  values: described({
+    PENDING: 'It will begin.',
+    RUNNING: 'It is under way.',
+    DONE: 'Every check is made, whatever came of it.',
+    FAILED: 'The test itself could not be made.',
+  }),
+})
+
+export const DataStoreCheckName = builder.enumType('DataStoreCheckName', {
+  description: 'What is tried of a data store, in this order.',
+  values: described({
+    ADDRESS: 'Its name resolves, to an address that this installation allows.',
+    CONNECTION: 'Something takes connections there and answers as HTTP.',
+    TLS: 'Its certificate is valid for its name; skipped for http.',
+    CLOCK: 'Its clock is close enough to ours for signatures to be accepted.',
+    KEYS: 'It knows the keys, and they fit together.',
+    BUCKET: 'The bucket is there, addressed as the store wants it (`pathStyle`, `region`).',
+    LIST: 'The keys may list the bucket: every notebook with a volume of it needs that.',
+    PUT: 'The keys may put an object: RW and RWD volumes need that.',
+    GET: 'What was put is read again as it was.',
+    DELETE: 'The keys may delete it: RWD volumes need that.',
+  }),
+})
+
+export const DataStoreCheckOutcome = builder.enumType('DataStoreCheckOutcome', {
+  description: 'How a check went.',
+  values: described({
+    PASSED: 'As it should.',
+    FAILED: 'Not so: the message says what is wrong.',
+    SKIPPED: 'It was not tried: an earlier check failed, or it does not apply.',
+  }),
+})

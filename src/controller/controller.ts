@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '../domain/clock.ts'
 import { claimDue, renewLeases } from '../store/leases.ts'
+import { Errands } from './errands.ts'
 import type { ControllerParts } from './parts.ts'
 import { goRounds, listenToEngine, watchBudgets, watchDiskRegularly } from './rounds.ts'
 import { Task } from './task.ts'
@@ -18,6 +19,7 @@ const END_MS = 5000
 
 export class Controller {
   readonly #parts: ControllerParts
+  readonly #errands: Errands
   readonly #owner = randomUUID()
   readonly #tasks = new Map<string, { task: Task; done: Promise<void> }>()
   readonly #ended = new AbortController()
@@ -27,6 +29,7 @@ export class Controller {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts
+    this.#errands = new Errands(parts)
   }
 
   start(): void {
@@ -38,6 +41,7 @@ export class Controller {
       watchDiskRegularly(this.#parts, this.#ended.signal),
       watchBudgets(this.#parts, this.#ended.signal),
       listenToEngine(this.#parts, this.#ended.signal),
+      this.#errands.run(this.#ended.signal),
     ])
   }
 
@@ -59,9 +63,10 @@ export class Controller {
     await Promise.all([...this.#tasks.values()].map(({ done }) => done))
   }
 
-  /** A notebook was woken; null: any may have been. */
+  /** A notebook was woken, or an errand wished; null: anything may have happened. */
   wake(notebookId: string | null): void {
     this.#look.abort()
+    this.#errands.wake()
     for (const id of notebookId ? [notebookId] : this.#tasks.keys()) this.#reconsider(id)
   }
 

@@ -49,24 +49,30 @@ export function workspaceTarget(
   prefix: string,
   reserved: string[],
 ): Target {
-  const { endpoint, region, accessKey, secretKey } = parts.platformStore
   return {
     id: 'workspace',
     kind: 'workspace',
     permission: 'RWD',
     dataDir: MOVER_PATHS.workspace,
     sideDir: `${MOVER_PATHS.side}/workspace`,
-    source: {
-      type: 'bucket',
-      endpoint,
-      region,
-      accessKeyId: accessKey,
-      secretAccessKey: secretKey,
-      pathStyle: true,
-      bucket: parts.workspaceBucket,
-      prefix,
-    },
+    source: { ...platformSource(parts.platformStore, parts.workspaceBucket), prefix },
     reserved,
+  }
+}
+
+/** A bucket of the platform's own store. */
+export function platformSource(
+  { endpoint, region, accessKey, secretKey }: ObjectStoreAddress,
+  bucket: string,
+): Omit<BucketSource, 'prefix'> {
+  return {
+    type: 'bucket',
+    endpoint,
+    region,
+    accessKeyId: accessKey,
+    secretAccessKey: secretKey,
+    pathStyle: true,
+    bucket,
   }
 }
 

@@ -11,8 +11,16 @@ export interface Identity {
   installation: string
   notebook: string
   generation: number
-  /** `rescue`: an operator's own, that carries files out of a volume that nobody knows. No list tells of it. */
-  role: 'notebook' | 'mover' | 'rescue'
+  /**
+   * `rescue`: an operator's own, that carries files out of a volume that nobody knows. `errand`: works on a store alone, for no
+   * notebook; `notebook` is then the errand's id. No list tells of either.
+   */
+  role: 'notebook' | 'mover' | 'rescue' | 'errand'
+}
+
+/** Whether the lists of containers, by which notebooks are looked after, tell of it. */
+export function isListed({ role }: Identity): boolean {
+  return role === 'notebook' || role === 'mover'
 }
 
 /** A volume as the engine knows it. */

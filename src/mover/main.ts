@@ -1,10 +1,12 @@
 /**
  * The mover: the program that carries data between a store and the volumes, in a container of its own. Reads one plan
- * from stdin, says its progress on stdout, and leaves its results beside the data; see protocol.ts and docs/DATA.md.
+ * from stdin, says its progress on stdout, and leaves its results beside the data; see protocol.ts and docs/DATA.md. Or it
+ * reads an errand, for which it needs no volume.
  *
  * SIGTERM or SIGINT cancels: what is under way is dropped, what was written aside is removed, and it ends within 2 s.
  */
 import { AddressGuard } from './address.ts'
+import { runErrand } from './errand.ts'
 import { PlanError, parsePlan } from './plan.ts'
 import { EXIT } from './protocol.ts'
 import { run } from './run.ts'
@@ -37,9 +39,10 @@ async function main(): Promise<number> {
   try {
     const plan = parsePlan(await readPlan())
     const guard = new AddressGuard(plan.allowedPrivateAddresses)
+    if ('errand' in plan) return await runErrand(plan, guard, say, cancelled.signal)
     const parts: RunParts = {
       openStore: (target, signal) => new S3Store(target.source, guard, signal),
-      write: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
+      write: say,
       onBug: complain,
     }
     return await run(plan, parts, cancelled.signal)
@@ -49,6 +52,10 @@ async function main(): Promise<number> {
     process.stderr.write(`${error.message}\n`)
     return EXIT.NO_PLAN
   }
+}
+
+function say(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
 function complain(error: unknown): void {

@@ -1,6 +1,6 @@
-/** Reads the plan: one JSON document, checked before anything is touched. */
+/** Reads the plan, or the errand: one JSON document, checked before anything is touched. */
 import { isAbsolute } from 'node:path'
-import { type BucketSource, type DiskReserve, type Plan, PROTOCOL, type Target } from './protocol.ts'
+import { type BucketSource, type DiskReserve, type Errand, type Plan, PROTOCOL, type Target } from './protocol.ts'
 
 /** Not a plan of this protocol version; the message says what is wrong with it, without values. */
 export class PlanError extends Error {
@@ -8,7 +8,7 @@ export class PlanError extends Error {
 }
 
 /** Throws PlanError. */
-export function parsePlan(text: string): Plan {
+export function parsePlan(text: string): Plan | Errand {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -18,6 +18,7 @@ export function parsePlan(text: string): Plan {
   }
   const plan = fields(value, 'plan')
   if (plan.protocol !== PROTOCOL) throw new PlanError(`The plan is not of protocol version ${PROTOCOL}.`)
+  if (plan.errand !== undefined) return parseErrand(plan)
   return {
     protocol: PROTOCOL,
     operation: string(plan.operation, 'operation'),
@@ -28,6 +29,27 @@ export function parsePlan(text: string): Plan {
     confirmDeletions: flag(plan.confirmDeletions, 'confirmDeletions'),
     diskReserve: parseReserve(plan.diskReserve),
   }
+}
+
+function parseErrand(errand: Record<string, unknown>): Errand {
+  const head = {
+    protocol: PROTOCOL,
+    operation: string(errand.operation, 'operation'),
+    allowedPrivateAddresses: texts(errand.allowedPrivateAddresses, 'allowedPrivateAddresses'),
+  } as const
+  if (oneOf(['test', 'remove'] as const, errand.errand, 'errand') === 'test')
+    return {
+      ...head,
+      errand: 'test',
+      source: parseSource(errand.source, 'source'),
+      secondsPerStep: amount(errand.secondsPerStep, 'secondsPerStep'),
+    }
+  const { prefix: _, ...source } = parseSource({ ...fields(errand.source, 'source'), prefix: '' }, 'source')
+  const prefixes = texts(errand.prefixes, 'prefixes')
+  // An empty one would be the whole bucket.
+  if (!prefixes.every((prefix) => /[^/]\/$/.test(prefix)))
+    throw new PlanError('prefixes has one that does not end in "/".')
+  return { ...head, errand: 'remove', source, prefixes }
 }
 
 function parseReserve(value: unknown): DiskReserve {

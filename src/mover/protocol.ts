@@ -143,3 +143,68 @@ export interface TargetResult extends Counters {
   startedAt: string
   endedAt: string
 }
+
+/**
+ * What a mover does on a store alone, without any volume: it comes on stdin in place of a plan. Its reports are lines of
+ * stdout, each whole in itself, and the last one, which is no longer `running`, is the result. None: the errand is taken
+ * again, which is harmless.
+ */
+export type Errand = StoreTest | Removal
+
+interface ErrandHead {
+  protocol: typeof PROTOCOL
+  operation: string
+  allowedPrivateAddresses: string[]
+}
+
+/** Tries everything that a notebook may do with a bucket, below the source's prefix, and says of each how it went. */
+export interface StoreTest extends ErrandHead {
+  errand: 'test'
+  source: BucketSource
+  /** How long the store may take for any one step. */
+  secondsPerStep: number
+}
+
+/** Removes every object below each of these prefixes, in their order. */
+export interface Removal extends ErrandHead {
+  errand: 'remove'
+  source: Omit<BucketSource, 'prefix'>
+  /** Each ends in '/'. */
+  prefixes: string[]
+}
+
+/** In the order in which they are made; what cannot be tried because of an earlier one is skipped. */
+export const STORE_CHECKS = [
+  'ADDRESS',
+  'CONNECTION',
+  'TLS',
+  'CLOCK',
+  'KEYS',
+  'BUCKET',
+  'LIST',
+  'PUT',
+  'GET',
+  'DELETE',
+] as const
+
+export interface StoreCheck {
+  check: (typeof STORE_CHECKS)[number]
+  outcome: 'PASSED' | 'FAILED' | 'SKIPPED'
+  /** What is wrong, or was found out, in one sentence for people that holds no credentials. */
+  message: string | null
+}
+
+export interface ErrandReport {
+  protocol: typeof PROTOCOL
+  operation: string
+  state: 'running' | 'done' | 'failed'
+  /** Why it failed. */
+  message: string | null
+  /** Whether another try is of use. */
+  mayPass: boolean
+  /** Of a test, as far as they are made. */
+  checks: StoreCheck[]
+  /** Of a removal: what is gone. */
+  objectsRemoved: number
+  bytesRemoved: number
+}

@@ -85,7 +85,7 @@ export function explain(error: unknown, source: BucketSource): unknown {
   return fault('refused', `The store refused a request for ${bucket}: S3 said ${status} ${said}.`)
 }
 
-function isCertificateFault(code: string): boolean {
+export function isCertificateFault(code: string): boolean {
   return /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|ERR_TLS/.test(code)
 }
 

@@ -42,7 +42,8 @@ function nameOfStatement(sql: string): string {
 
 /**
  * What a statement rings with pg_notify, heard when its transaction commits. The payload is an id only: what happened is read
- * from the tables. `events`: something new in a project's sequence. `wishes`: a notebook wants the reconciler's attention.
+ * from the tables. `events`: something new in a project's sequence. `wishes`: a notebook, or an errand, wants the controller's
+ * attention.
  * `routes`: its address changed.
  */
 export type Channel = 'cahier_events' | 'cahier_wishes' | 'cahier_routes'

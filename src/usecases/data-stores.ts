@@ -6,7 +6,9 @@ import { sealCredentials } from '../data/credentials.ts'
 import { ConflictError, DataStoreError } from '../domain/errors.ts'
 import { notFound, requireId } from '../domain/ids.ts'
 import { Problems } from '../domain/problems.ts'
+import { bucketProblem, normalPrefix, prefixProblem } from '../domain/volumes.ts'
 import type { DataStore } from '../generated/prisma/client.ts'
+import { wishErrand } from '../store/errands.ts'
 import type { UseCaseParts } from './parts.ts'
 
 export interface CreateDataStoreInput {
@@ -97,5 +99,40 @@ export async function deleteDataStore(
     if (users.length > 0)
       throw new DataStoreError(`Notebooks use this data store, among them ${users.map(({ name }) => name).join(', ')}.`)
     return tx.dataStore.update({ where: { id }, data: { deletedAt: new Date() } })
+  })
+}
+
+export interface TestDataStoreInput {
+  dataStoreId: string
+  bucket: string
+  prefix?: string | null | undefined
+}
+
+/**
+ * Wishes a test of the store with that bucket; one of the same that is not over is joined. What an earlier one found is
+ * forgotten. Throws NotFoundError, ForbiddenError, ValidationError.
+ */
+export async function testDataStore(
+  { database }: UseCaseParts,
+  viewer: Viewer,
+  input: TestDataStoreInput,
+): Promise<DataStore> {
+  const id = requireId('DataStore', input.dataStoreId)
+  await requireRoleInAll(database, viewer, 'OPERATOR', 'DataStore', id)
+  const problems = new Problems()
+  problems.note('bucket', bucketProblem(input.bucket))
+  const prefix = normalPrefix(input.prefix ?? '')
+  problems.note('prefix', prefixProblem(prefix))
+  problems.throwIfAny()
+  return database.$transaction(async (tx) => {
+    // Two tests wished at once come one after the other, and so the second joins the first.
+    await tx.$queryRaw`SELECT FROM "DataStore" WHERE "id" = ${id}::uuid FOR UPDATE`
+    const test = { kind: 'TEST', dataStoreId: id, bucket: input.bucket, prefix } as const
+    const open = await tx.storeErrand.count({ where: { ...test, state: { in: ['PENDING', 'RUNNING'] } } })
+    if (open === 0) {
+      await tx.storeErrand.deleteMany({ where: { kind: 'TEST', dataStoreId: id, state: { in: ['DONE', 'FAILED'] } } })
+      await wishErrand(tx, test)
+    }
+    return tx.dataStore.findUniqueOrThrow({ where: { id } })
   })
 }

@@ -27,6 +27,7 @@ import {
   START,
   STOP,
   SYNC_DATA,
+  TEST_DATA_STORE,
   UPDATE,
 } from './documents.ts'
 import { type User, uuidOf, type World, world } from './world.ts'
@@ -79,6 +80,7 @@ const MUTATIONS: readonly [name: string, document: string, input: () => object][
   ['cancelDataSync', CANCEL_SYNC, () => ({ syncId })],
   ['createDataStore', CREATE_DATA_STORE, store],
   ['deleteDataStore', DELETE_DATA_STORE, () => ({ dataStoreId })],
+  ['testDataStore', TEST_DATA_STORE, () => ({ dataStoreId, bucket: 'abc' })],
   ['setQuota', SET_QUOTA, () => ({ projectId, gpus: 1 })],
   ['setBudget', SET_BUDGET, () => ({ projectId, amount: '1.00' })],
   ['addMember', ADD_MEMBER, () => ({ projectId, userName: 'somebody', role: 'READER' })],

@@ -86,6 +86,12 @@ export const DELETE_DATA_STORE = `mutation ($input: DeleteDataStoreInput!) {
   result: deleteDataStore(input: $input) { __typename ... on DataStore { id } ${ERRORS} }
 }`
 
+export const TEST_DATA_STORE = `mutation ($input: TestDataStoreInput!) {
+  result: testDataStore(input: $input) {
+    __typename ... on DataStore { id lastTest { testState: state bucket prefix passed checks { check outcome message } } } ${ERRORS}
+  }
+}`
+
 export const GET = `query ($id: ID!) {
   notebook(id: $id) { id state phase reason name units autoRestart maxRunSeconds publicAccess labels { name value } }
 }`
@@ -117,6 +123,7 @@ export interface Result {
     syncs: { id: string; direction: string; state: string; volume: { mountPath: string } | null }[]
     secret: string
     user: { id: string; name: string }
+    lastTest: { testState: string; bucket: string; prefix: string; passed: boolean | null; checks: object[] } | null
   }
 }
 

@@ -26,6 +26,7 @@ import {
   START,
   STOP,
   SYNC_DATA,
+  TEST_DATA_STORE,
   UPDATE,
 } from './documents.ts'
 import { client, type User, type World, world } from './world.ts'
@@ -79,6 +80,7 @@ const MUTATIONS: [string, string, () => object][] = [
   ['syncNotebookData', SYNC_DATA, () => ({ input: { notebookId, direction: 'PUSH' } })],
   ['saveWorkspace', SAVE_WORKSPACE, () => ({ input: { notebookId } })],
   ['cancelDataSync', CANCEL_SYNC, () => ({ input: { syncId: encodeId('DataSync', NOBODY) } })],
+  ['testDataStore', TEST_DATA_STORE, () => ({ input: { dataStoreId: encodeId('DataStore', NOBODY), bucket: 'abc' } })],
   ['setQuota', SET_QUOTA, () => ({ input: { projectId, gpus: 1 } })],
   ['setBudget', SET_BUDGET, () => ({ input: { projectId, amount: '1.00' } })],
   ['addMember', ADD_MEMBER, () => ({ input: { projectId, userName: 'x', role: 'READER' } })],

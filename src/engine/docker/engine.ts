@@ -12,6 +12,7 @@ import {
   EngineUnavailableError,
   ImageError,
   type ImageProgress,
+  isListed,
   NameTakenError,
   type NodeCapacity,
   VolumeInUseError,
@@ -138,7 +139,7 @@ export function createDockerEngine({
         return status?.state === 'exited' ? inspections(() => inspect(status.id)) : status
       }),
     )
-    return statuses.filter((status) => status !== null).filter(({ identity }) => identity.role !== 'rescue')
+    return statuses.filter((status) => status !== null).filter(({ identity }) => isListed(identity))
   }
 
   async function listVolumes(): Promise<VolumeStatus[]> {

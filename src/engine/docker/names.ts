@@ -51,7 +51,7 @@ export function identityFrom(labels: Labels): Identity | null {
   const { [INSTALLATION]: installation, [NOTEBOOK]: notebook, [ROLE]: role } = labels
   const generation = Number(labels[GENERATION])
   if (!installation || !notebook || !Number.isInteger(generation)) return null
-  if (role !== 'notebook' && role !== 'mover' && role !== 'rescue') return null
+  if (role !== 'notebook' && role !== 'mover' && role !== 'rescue' && role !== 'errand') return null
   return { installation, notebook, generation, role }
 }
 

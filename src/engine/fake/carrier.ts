@@ -5,7 +5,7 @@
  * changed since the last sync, as a real one always does. A push uploads what differs, and deletes where the permission says so.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { Plan, ProgressLine, Target, TargetResult } from '../../mover/protocol.ts'
+import type { Errand, ErrandReport, Plan, ProgressLine, Target, TargetResult } from '../../mover/protocol.ts'
 import type { FakeProcess, Program } from './container.ts'
 import type { FakeBucket, FakeObjectStore } from './object-store.ts'
 import { moverThat } from './programs.ts'
@@ -27,6 +27,13 @@ export interface CarrierParts {
 }
 
 export function carrier({ store, learn, isInUse }: CarrierParts): Program {
+  const remove = (errand: Errand): Partial<ErrandReport> => {
+    if (errand.errand !== 'remove') return {}
+    const bucket = store.bucket(errand.source.bucket)
+    const keys = [...bucket.keys()].filter((key) => errand.prefixes.some((prefix) => key.startsWith(prefix)))
+    for (const key of keys) bucket.delete(key)
+    return { objectsRemoved: keys.length }
+  }
   return (process) =>
     moverThat(async (target, plan, report) => {
       const { bucket, prefix } = target.source
@@ -36,7 +43,7 @@ export function carrier({ store, learn, isInUse }: CarrierParts): Program {
       if (error) return { state: 'failed', error }
       const isBeside = volume !== undefined && isInUse(volume)
       return carry(process, store.bucket(bucket), target, plan, report, isBeside)
-    })(process)
+    }, remove)(process)
 }
 
 /** One file to bring to where it is not, or to remove where it is too much. */

@@ -32,8 +32,8 @@ export interface FakeDaemonParts {
   images: Iterable<string>
 }
 
-/** A rescue runs the mover's. */
-type Programs = Record<Exclude<Identity['role'], 'rescue'>, Program>
+/** A rescue and an errand run the mover's. */
+type Programs = Record<'mover' | 'notebook', Program>
 
 export class FakeDaemon {
   readonly faults = new Faults()
@@ -117,7 +117,7 @@ export class FakeDaemon {
     const container = this.find(id)
     if (!container) throw new ContainerGoneError(`There is no container ${id}.`)
     const { role } = container.spec.identity
-    container.start(this.programs[role === 'rescue' ? 'mover' : role], stdin)
+    container.start(this.programs[role === 'notebook' ? 'notebook' : 'mover'], stdin)
   }
 
   find(id: string): FakeContainer | undefined {

@@ -1,5 +1,5 @@
 /** The engine port on a fake daemon: nothing but the port's rules and the faults that a test ordered. */
-import type { ContainerEngine, ContainerStatus, EngineEvent } from '../port.ts'
+import { type ContainerEngine, type ContainerStatus, type EngineEvent, isListed } from '../port.ts'
 import type { FakeDaemon } from './daemon.ts'
 
 export interface FakeEngineOptions {
@@ -42,7 +42,7 @@ export function createFakeEngine({ daemon, installation, nodeId }: FakeEngineOpt
     listVolumes: () => faults.pass('listVolumes', () => daemon.volumesOf(installation)),
     list: () =>
       faults.pass('list', () => {
-        const ours = daemon.all(installation).filter(({ spec }) => spec.identity.role !== 'rescue')
+        const ours = daemon.all(installation).filter(({ spec }) => isListed(spec.identity))
         return ours.map((each) => listed(each.status(daemon.address)))
       }),
     async *events(signal): AsyncGenerator<EngineEvent> {

@@ -3,6 +3,8 @@
  * test says and report it as a real one does.
  */
 import {
+  type Errand,
+  type ErrandReport,
   EXIT,
   type Plan,
   PROTOCOL,
@@ -11,7 +13,7 @@ import {
   type Target,
   type TargetResult,
 } from '../../mover/protocol.ts'
-import type { Exit, Program } from './container.ts'
+import type { Exit, FakeProcess, Program } from './container.ts'
 
 /** Runs until SIGTERM, and then ends well, as JupyterLab does. */
 export const notebook: Program = (process) => {
@@ -33,11 +35,18 @@ export type OutcomeOf = (
 const SEVERITY: readonly number[] = [EXIT.DONE, EXIT.STORE, EXIT.DATA, EXIT.BUG]
 const CODE = { store: EXIT.STORE, data: EXIT.DATA, bug: EXIT.BUG } as const
 
-/** A mover that goes through its targets one after the other and leaves a result for each. By default all succeed. */
-export function moverThat(outcomeOf: OutcomeOf = () => ({})): Program {
+/** What a mover says at the end of an errand, as far as it differs from a success without a finding. Null: nothing at all. */
+export type ReportOf = (errand: Errand) => Partial<ErrandReport> | null
+
+/**
+ * A mover that goes through its targets one after the other and leaves a result for each, or says what came of its errand. By
+ * default all succeed.
+ */
+export function moverThat(outcomeOf: OutcomeOf = () => ({}), reportOf: ReportOf = () => ({})): Program {
   return async (process) => {
     const plan = planFrom(process.stdin)
     if (!plan) return { code: EXIT.NO_PLAN, oomKilled: false }
+    if ('errand' in plan) return runErrand(plan, process, reportOf)
     let worst = 0
     for (const target of plan.targets) {
       const startedAt = process.now().toISOString()
@@ -54,9 +63,17 @@ export function moverThat(outcomeOf: OutcomeOf = () => ({})): Program {
   }
 }
 
-function planFrom(stdin: string | null): Plan | null {
+function runErrand(errand: Errand, process: FakeProcess, reportOf: ReportOf): Exit {
+  const { protocol, operation } = errand
+  const silent = { message: null, mayPass: false, checks: [], objectsRemoved: 0, bytesRemoved: 0 }
+  const report = reportOf(errand)
+  if (report) process.print(JSON.stringify({ protocol, operation, state: 'done', ...silent, ...report }))
+  return { code: report ? EXIT.DONE : EXIT.BUG, oomKilled: false }
+}
+
+function planFrom(stdin: string | null): Plan | Errand | null {
   if (!stdin) return null
-  const plan = JSON.parse(stdin) as Plan
+  const plan = JSON.parse(stdin) as Plan | Errand
   return plan.protocol === PROTOCOL ? plan : null
 }
 
