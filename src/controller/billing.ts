@@ -1,40 +1,36 @@
 /** Billing periods: opened in the transaction that enters RUNNING, closed in the one that leaves it. */
 import { randomUUID } from 'node:crypto'
-import { commencedMinutes, type EndSource, endOfRun } from '../domain/billing.ts'
+import { commencedMinutes, endOfRun, type RunEnd } from '../domain/billing.ts'
 import { minutesBeyond } from '../domain/budget.ts'
 import type { Catalogue } from '../domain/catalogue.ts'
+import type { RunTerms } from '../domain/events.ts'
 import type { Container, Notebook, Prisma } from '../generated/prisma/client.ts'
 import type { Transaction } from '../store/database.ts'
 import { inserting } from '../store/rows.ts'
 
 /** The price is the catalogue's of this moment, for the whole run. */
+export function termsOf(catalogue: Catalogue, { flavor: id, units }: Pick<Notebook, 'flavor' | 'units'>): RunTerms {
+  const flavor = catalogue.flavors.find((each) => each.id === id)
+  if (!flavor) throw new Error(`Flavor ${id} has no price: it is not in the catalogue any more`)
+  return { flavor: id, units, pricePerHourMicros: String(flavor.pricePerHourMicros), currency: catalogue.currency }
+}
+
 export function opensPeriod(
-  catalogue: Catalogue,
+  { flavor, units, pricePerHourMicros, currency }: RunTerms,
   notebook: Notebook,
-  container: Pick<Container, 'nodeId' | 'generation'>,
+  { nodeId, generation }: Pick<Container, 'nodeId' | 'generation'>,
   at: Date,
 ): Prisma.Sql {
-  const flavor = catalogue.flavors.find(({ id }) => id === notebook.flavor)
-  if (!flavor) throw new Error(`Flavor ${notebook.flavor} has no price: it is not in the catalogue any more`)
+  const { id: notebookId, projectId } = notebook
+  const price = { flavor, units, pricePerHourMicros: BigInt(pricePerHourMicros), currency }
   return inserting('BillingPeriod', [
-    {
-      id: randomUUID(),
-      projectId: notebook.projectId,
-      notebookId: notebook.id,
-      nodeId: container.nodeId,
-      generation: container.generation,
-      startedAt: at,
-      flavor: flavor.id,
-      units: notebook.units,
-      pricePerHourMicros: flavor.pricePerHourMicros,
-      currency: catalogue.currency,
-    },
+    { id: randomUUID(), projectId, notebookId, nodeId, generation, startedAt: at, ...price },
   ])
 }
 
 /**
  * `ended`: the container ended before, at that time if the engine saw it; null: it runs until now. `waives`: minutes beyond a
- * budget that would have stopped the run are not billed. Answers the rule of the end.
+ * budget that would have stopped the run are not billed. Answers what the end is on record as.
  */
 export async function closePeriod(
   tx: Transaction,
@@ -42,7 +38,7 @@ export async function closePeriod(
   ended: { finishedAt: Date | null } | null,
   at: Date,
   waives: boolean,
-): Promise<EndSource> {
+): Promise<RunEnd> {
   const period = await tx.billingPeriod.findFirstOrThrow({ where: { notebookId: notebook.id, endedAt: null } })
   const container = await tx.container.findFirst({ where: { notebookId: notebook.id, generation: period.generation } })
   const end = endOfRun({
@@ -57,5 +53,5 @@ export async function closePeriod(
   const budget = waives ? await tx.budget.findFirst({ where: { projectId, stopAt: { lte: end.endedAt } } }) : null
   const waivedMinutes = budget?.stopAt ? minutesBeyond({ startedAt, minutes }, budget.stopAt) : 0
   await tx.billingPeriod.update({ where: { id: period.id }, data: { ...end, minutes, waivedMinutes } })
-  return end.endSource
+  return { ...end, waivedMinutes }
 }

@@ -49,6 +49,14 @@ function toDecimal(scaled: bigint, places: number): string {
   return `${digits.slice(0, -places)}.${digits.slice(-places)}`
 }
 
+/** How a run is billed to its end. */
+export interface RunEnd {
+  endedAt: Date
+  endSource: EndSource
+  /** Of its commenced minutes, those that nobody pays. */
+  waivedMinutes: number
+}
+
 export type EndSource = 'TRANSACTION' | 'ENGINE' | 'LIVENESS'
 
 /**

@@ -18,6 +18,15 @@ export type WarningCode =
   | 'CHECKPOINT_FAILED'
   | 'BUDGET_USED'
 
+/** What a run costs, as it was when the run began: so that a bill can be proved by the events alone. */
+export interface RunTerms {
+  flavor: string
+  units: number
+  /** Of one unit, in millionths of the currency. */
+  pricePerHourMicros: string
+  currency: string
+}
+
 export type NotebookEvent =
   | { type: 'NotebookCreated' }
   | { type: 'NotebookDeleted' }
@@ -28,8 +37,12 @@ export type NotebookEvent =
       phase: Phase | null
       reason: Reason | null
       message: string | null
-      /** Where RUNNING was left: by which rule the end of the run is known. */
+      /** Where RUNNING was entered: by what the run is billed. */
+      terms?: RunTerms
+      /** Where RUNNING was left: the end that is billed, by which rule it is known, and how many minutes nobody pays. */
       endSource?: EndSource
+      endedAt?: string
+      waivedMinutes?: number
     }
   | { type: 'PhaseChanged'; phase: Phase; message: string | null }
   | { type: 'NotebookWarned'; code: WarningCode; message: string; dueAt: string | null }

@@ -6,6 +6,9 @@ import type { OpenRun } from '../domain/budget.ts'
 import { type Budget, Prisma } from '../generated/prisma/client.ts'
 import { projectCosts } from './costs.ts'
 import type { Database, Transaction } from './database.ts'
+import { columnsOf } from './rows.ts'
+
+const COLUMNS = columnsOf(Prisma.BudgetScalarFieldEnum, 'Budget')
 
 /** How long one replica has for a budget before another one takes it. */
 const JUDGING_SECONDS = 30
@@ -16,7 +19,7 @@ export async function claimDueBudget(database: Database): Promise<{ budget: Budg
     UPDATE "Budget" SET "dueAt" = cahier_now() + make_interval(secs => ${JUDGING_SECONDS})
     WHERE "projectId" = (
       SELECT "projectId" FROM "Budget" WHERE "dueAt" <= cahier_now() ORDER BY "dueAt" LIMIT 1 FOR UPDATE SKIP LOCKED
-    ) RETURNING *, cahier_now() AS "now"`
+    ) RETURNING ${COLUMNS}, cahier_now() AS "now"`
   if (!claimed) return null
   const { now, ...budget } = claimed
   return { budget, now }

@@ -4,9 +4,9 @@
  * no event without a change.
  */
 
-import type { EndSource } from '../domain/billing.ts'
+import type { RunEnd } from '../domain/billing.ts'
 import { NotFoundError } from '../domain/errors.ts'
-import type { NotebookEvent } from '../domain/events.ts'
+import type { NotebookEvent, RunTerms } from '../domain/events.ts'
 import { assertTransition, type Phase, placeOf, type Reason, type State } from '../domain/lifecycle.ts'
 import { type Notebook, Prisma } from '../generated/prisma/client.ts'
 import type { Channel, Database, Transaction } from './database.ts'
@@ -26,8 +26,10 @@ export interface Change {
     phase: Phase | null
     reason?: Reason | null
     message?: string | null
-    /** For the event of leaving RUNNING. */
-    endSource?: EndSource | undefined
+    /** For the event of entering RUNNING. */
+    terms?: RunTerms
+    /** For the event of leaving it. */
+    end?: RunEnd | undefined
   }
   set?: Partial<Omit<Notebook, 'env' | WrittenHere>>
   /** Beside those that `to` makes by itself. */
@@ -163,7 +165,7 @@ function assignmentsOf(notebook: Notebook, { to, set = {}, wake }: Change, at: D
 /** Those that a change of place makes by itself. Throws when the table of transitions does not know it. */
 function eventsOf(notebook: Notebook, { to }: Change): NotebookEvent[] {
   if (!to) return []
-  const { state, phase, reason = null, message = null, endSource } = to
+  const { state, phase, reason = null, message = null, terms, end } = to
   const [from, where] = [placeOf(notebook.state, notebook.phase), placeOf(state, phase)]
   assertTransition(from, where)
   if (state !== notebook.state)
@@ -175,7 +177,8 @@ function eventsOf(notebook: Notebook, { to }: Change): NotebookEvent[] {
         phase,
         reason,
         message,
-        ...(endSource && { endSource }),
+        ...(terms && { terms }),
+        ...(end && { ...end, endedAt: end.endedAt.toISOString() }),
       },
     ]
   return phase && (from !== where || message !== notebook.message) ? [{ type: 'PhaseChanged', phase, message }] : []

@@ -255,7 +255,7 @@ describe('what a notebook’s runs cost', () => {
     const own = { projectId: tenant.projectUuid, units: 1, pricePerHourMicros: 60_000_000n }
     // Begins 90 s before midnight: of its 5 minutes, which begin at -90, -30, 30, 90 and 150 s, three are this month's.
     await period(data.result.id, new Date(month - 90_000), { ...own, endedAt: new Date(month + 200_000), minutes: 5 })
-    await period(data.result.id, new Date(month - HOUR), { ...own, endedAt: new Date(month - 1000), minutes: 60 })
+    await period(data.result.id, new Date(month - HOUR), { ...own, endedAt: new Date(month - 100_000), minutes: 59 })
     const { data: cost } = await w.as(tenant.owner)<object>(
       'query ($id: ID!) { project(id: $id) { currentCost { amount } } }',
       { id: tenant.projectId },

@@ -175,8 +175,14 @@ async function calledOff(life: Life): Promise<void> {
   await life.delete()
 }
 
-/** A container that somebody removed, another run, and its limit. */
+/** Restarts, so that many containers are started; then one that somebody removed, another run, and its limit. */
 async function lost(life: Life): Promise<void> {
+  await life.work()
+  for (let restarts = 0; restarts < 3; restarts++) {
+    await life.restart()
+    await life.work()
+  }
+  await life.restart()
   await life.loseContainer(await life.work())
   await life.endsIn({ state: 'FAILED', reason: 'CONTAINER_LOST' })
   await life.start()

@@ -87,6 +87,8 @@ export async function world() {
   return {
     ...parts,
     parts,
+    /** Of its database. */
+    url: fresh.url,
     /** `advance` it instead of sleeping; `hold` it to show that nothing waits for time to pass. */
     clock,
     daemon,

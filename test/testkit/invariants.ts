@@ -1,8 +1,9 @@
 /**
  * The invariants of the lifecycle, checked on a database and an engine from outside, at any moment and under whatever load:
- * what is found is a bug. Nothing here trusts the code that it judges, but the table of transitions.
+ * what is found is a bug. Nothing here trusts the code that it judges, but the table of transitions and the proof of bills.
  */
 import type { Database } from '../../src/store/database.ts'
+import { verifyBills } from '../../src/usecases/verify-bills.ts'
 import { type Known, readRecords, type Seen, steadyNotebooks } from './invariants/records.ts'
 import { type Evidence, INVARIANTS, type Invariant } from './invariants/rules.ts'
 
@@ -30,7 +31,8 @@ export async function gatherEvidence(
   const seen = look ? await look() : null
   // What the engine was seen to hold can be compared only with what stood still meanwhile.
   const records = seen ? await readRecords(database) : before
-  return { records, steady: steadyNotebooks(before, records), seen, known: { ...UNKNOWN, ...known } }
+  const { faults: unproved } = await verifyBills(database, { projectId: null, month: null })
+  return { records, steady: steadyNotebooks(before, records), seen, known: { ...UNKNOWN, ...known }, unproved }
 }
 
 export function judge(evidence: Evidence): Violation[] {

@@ -51,16 +51,14 @@ export async function leave(context: StepContext, because: Departure, containerI
     const ending = endingOf(notebook, because, end?.witnessed ?? null)
     const noEnding = { endState: null, endReason: null, endMessage: null }
     const runs = notebook.state === 'RUNNING'
-    const endSource = runs
-      ? await closePeriod(tx, notebook, end, at, context.parts.waivesBeyondBudget ?? true)
-      : undefined
+    const billed = runs ? await closePeriod(tx, notebook, end, at, context.parts.waivesBeyondBudget ?? true) : undefined
     return {
       to: {
         state: 'STOPPING',
         phase: 'STOPPING_CONTAINER',
         reason: ending.endReason,
         message: ending.endMessage,
-        endSource,
+        end: billed,
       },
       reroutes: runs,
       also: runs ? [WAKES_BUDGET] : [],

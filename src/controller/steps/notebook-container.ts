@@ -8,7 +8,7 @@ import { deadlineOf, newDeadline } from '../../domain/run-limit.ts'
 import type { ImageProgress, VolumeMount } from '../../engine/port.ts'
 import { Prisma } from '../../generated/prisma/client.ts'
 import { WAKES_BUDGET } from '../../store/budgets.ts'
-import { opensPeriod } from '../billing.ts'
+import { opensPeriod, termsOf } from '../billing.ts'
 import type { ContainerRecord } from '../observe.ts'
 import { editorAnswers } from '../probe.ts'
 import { Watchdog } from '../watchdog.ts'
@@ -173,16 +173,17 @@ async function enterRunning(
   const { catalogue } = context.parts
   let container = record
   const row = await context.change((notebook, _, at) => {
+    const terms = termsOf(catalogue, notebook)
     container = { ...record, ...address, lastSeenAliveAt: at }
     return {
-      to: { state: 'RUNNING', phase: null },
+      to: { state: 'RUNNING', phase: null, terms },
       set: {
         startedAt: at,
         stoppedAt: null,
         checkpointAt: nextCheckpoint(context, at),
         ...newDeadline(deadlineOf(at, notebook.maxRunSeconds), at),
       },
-      also: [marksAlive(container), opensPeriod(catalogue, notebook, record, at), WAKES_BUDGET],
+      also: [marksAlive(container), opensPeriod(terms, notebook, record, at), WAKES_BUDGET],
       reroutes: true,
     }
   })

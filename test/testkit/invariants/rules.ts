@@ -14,6 +14,8 @@ export interface Evidence {
   /** Null: the engine cannot be looked at. */
   seen: Seen | null
   known: Known
+  /** Where bills are not what the events tell. */
+  unproved: readonly string[]
 }
 
 type Rule = (evidence: Evidence) => string[]
@@ -32,6 +34,7 @@ export const INVARIANTS = {
     records.notebooks.filter(({ id }) => !known.discarded.has(id)).flatMap(isSaved),
   'unsaved files are kept': ({ steady, seen }) => (seen?.volumes ? copiesAreThere(steady, seen.volumes) : []),
   'billing periods are the stays in RUNNING': ({ records }) => records.notebooks.flatMap(isBilledRight),
+  'every bill is what the events tell': ({ unproved }) => [...unproved],
   'units are held from the start until the end was observed': ({ records }) => records.notebooks.flatMap(holdsRight),
   'no more is held than there is': ({ records, known }) => [
     ...records.nodes.flatMap((node) => isWithinNode(node, records, known)),
