@@ -14,6 +14,7 @@ import { encodeId, type NodeType, parseId } from '../domain/ids.ts'
 import type { YearMonth } from '../domain/month.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
+import { AUDIT } from './audit-plugin.ts'
 import { type Context, viewerOf } from './context.ts'
 import { LIMITS, tooComplex } from './limits.ts'
 
@@ -36,7 +37,7 @@ export interface SchemaTypes {
 }
 
 export const builder = new SchemaBuilder<SchemaTypes>({
-  plugins: [ComplexityPlugin, ErrorsPlugin, ScopeAuthPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ComplexityPlugin, ErrorsPlugin, AUDIT, ScopeAuthPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   complexity: { limit: LIMITS, defaultComplexity: 1, defaultListMultiplier: 10, complexityError: tooComplex },
   errors: {

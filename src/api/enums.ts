@@ -114,6 +114,15 @@ export const PeriodEndSource = builder.enumType('PeriodEndSource', {
   }),
 })
 
+export const AuditOutcome = builder.enumType('AuditOutcome', {
+  description: 'What became of a mutation.',
+  values: described({
+    DONE: 'It was done.',
+    REFUSED: 'It was refused: `code` and `message` say why.',
+    FAILED: 'It failed by a fault of ours.',
+  }),
+})
+
 export const OnBudgetReached = builder.enumType('OnBudgetReached', {
   description: 'What happens when a project’s budget for the month is used up.',
   values: described({

@@ -33,7 +33,7 @@ const CODES: Readonly<Record<ErrorCode, string>> = {
   UNAUTHENTICATED: 'No valid API token came with the request.',
 }
 
-const ErrorCodeRef = builder.enumType('ErrorCode', {
+export const ErrorCodeRef = builder.enumType('ErrorCode', {
   description: 'What went wrong, for programs.',
   values: Object.fromEntries(Object.entries(CODES).map(([code, description]) => [code, { description }])) as Record<
     ErrorCode,

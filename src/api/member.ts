@@ -7,7 +7,7 @@ import { builder } from './builder.ts'
 import { viewerOf } from './context.ts'
 import { RoleRef } from './enums.ts'
 
-const UserRef = builder.objectRef<User>('User').implement({
+export const UserRef = builder.objectRef<User>('User').implement({
   description: 'Somebody.',
   fields: (t) => ({
     id: t.id({ description: 'As inputs take it.', resolve: ({ id }) => encodeId('User', id) }),

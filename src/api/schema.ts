@@ -18,6 +18,7 @@ import './statement.ts'
 import './budget.ts'
 import './notebook-mutations.ts'
 import './events.ts'
+import './audit.ts'
 import { builder } from './builder.ts'
 
 export const schema = builder.toSchema()
