@@ -1,19 +1,21 @@
 /** Events: what happened to notebooks, as a list after a cursor and as live streams. */
 import type { InputShapeFromFields } from '@pothos/core'
 import { maySee, visibleNotebooks, watchableNotebooks } from '../access/policy.ts'
+import { toAmount } from '../domain/billing.ts'
 import { encodeCursor } from '../domain/events.ts'
 import { decodeId, encodeId, notFound } from '../domain/ids.ts'
-import type { ItemOf, NotebookItem, ResetItem, StreamItem } from '../events/items.ts'
+import type { AccrualItem, ItemOf, NotebookItem, ResetItem, StreamItem } from '../events/items.ts'
 import type { Scope } from '../events/read.ts'
 import { builder } from './builder.ts'
 import { pageComplexity } from './connection.ts'
 import { type Context, viewerOf } from './context.ts'
 import { NotebookPhase, NotebookState, PeriodEndSource, StateReason, WarningCode } from './enums.ts'
 import { DEFAULT_PAGE, MAX_PAGE, pageSize } from './limits.ts'
+import { MoneyRef } from './money.ts'
 import { NotebookRef } from './notebook.ts'
 import { DataSyncRef } from './sync.ts'
 
-const NotebookEventRef = builder.interfaceRef<NotebookItem>('NotebookEvent').implement({
+const NotebookEventRef = builder.interfaceRef<NotebookItem | AccrualItem>('NotebookEvent').implement({
   description: 'Something that happened to a notebook.',
   fields: (t) => ({
     cursor: t.expose('cursor', { type: 'EventCursor', description: 'Subscribe after it to go on from here.' }),
@@ -118,6 +120,20 @@ const SyncProgressed = builder.objectRef<ItemOf<'SyncProgressed'>>('SyncProgress
   }),
 })
 
+const CostAccrued = builder.objectRef<AccrualItem>('CostAccrued').implement({
+  description:
+    'A minute of a run began. Told only to who listens then: it carries the cursor of the event before it and is not repeated.',
+  interfaces,
+  fields: (t) => ({
+    minutes: t.int({ description: 'Commenced minutes of the present run.', resolve: ({ event }) => event.minutes }),
+    cost: t.field({
+      type: MoneyRef,
+      description: 'Of all the notebook’s runs so far, this minute included.',
+      resolve: ({ event: { numerator, currency } }) => ({ amount: toAmount(numerator), currency }),
+    }),
+  }),
+})
+
 const StreamReset = builder.objectRef<ResetItem>('StreamReset').implement({
   description:
     'Your cursor is of no use any more: it is from the future, or from before the database was restored. Fetch anew what you show, then go on from here.',
@@ -129,7 +145,16 @@ const StreamReset = builder.objectRef<ResetItem>('StreamReset').implement({
 
 const StreamItemRef = builder.unionType('StreamItem', {
   description: 'What a stream of events carries.',
-  types: [StateChanged, PhaseChanged, NotebookCreated, NotebookDeleted, NotebookWarned, SyncProgressed, StreamReset],
+  types: [
+    StateChanged,
+    PhaseChanged,
+    NotebookCreated,
+    NotebookDeleted,
+    NotebookWarned,
+    SyncProgressed,
+    CostAccrued,
+    StreamReset,
+  ],
   resolveType: ({ event }: StreamItem) => event.type,
 })
 

@@ -1,11 +1,12 @@
 /**
  * Tells subscribers of this process when to look. It holds no events: a subscriber costs one entry, whether it reads or not.
  * What is rung wakes them at once; a look at all watched projects twice a second makes up for anything that was not heard.
- * While syncs run, their progress is looked at four times a second, once for all.
+ * While syncs run, their progress is looked at four times a second, once for all; and so are the minutes that runs commence.
  */
 import type { Logger } from 'pino'
 import type { Clock } from '../domain/clock.ts'
 import type { Database } from '../store/database.ts'
+import { type Accrual, Accruals } from './accruals.ts'
 
 const LOOK_MS = 250
 /** Every how many looks the projects themselves are looked at. */
@@ -36,6 +37,7 @@ export class Hub {
   /** Counter and access epoch of each watched project at the last look. */
   #seen = new Map<string, string>()
   #running: readonly RunningSync[] = []
+  readonly #accruals: Accruals
   /** The last look failed, and that was said. */
   #blind = false
   #loop: Promise<void> = Promise.resolve()
@@ -45,6 +47,7 @@ export class Hub {
     this.#database = parts.database
     this.#clock = parts.clock
     this.#log = parts.log
+    this.#accruals = new Accruals(parts.database)
   }
 
   start(): void {
@@ -95,6 +98,11 @@ export class Hub {
     return this.#running.filter((sync) => sync.projectId === projectId)
   }
 
+  /** Where the bills of the project's runs stand, by what ran at the last look. */
+  accruals(projectId: string): Accrual[] {
+    return this.#accruals.of(projectId, this.#clock.now())
+  }
+
   async #keepLooking(): Promise<void> {
     for (let looks = 0; !this.#ended.signal.aborted; looks += 1) {
       if (this.#ears.size === 0) {
@@ -110,6 +118,7 @@ export class Hub {
     try {
       await this.#lookAtSyncs()
       if (alsoAtProjects) await this.#lookAtProjects()
+      for (const projectId of this.#accruals.tick(this.#clock.now())) this.wake(projectId)
       this.#blind = false
     } catch (error) {
       if (!this.#blind) this.#log.warn({ err: error }, 'cannot look for news; trying on')
@@ -133,6 +142,8 @@ export class Hub {
       WHERE "id" = ANY(${[...this.#ears.keys()]}::uuid[]) AND "deletedAt" IS NULL`
     const before = this.#seen
     this.#seen = new Map(rows.map(({ id, mark }) => [id, mark]))
+    const changed = rows.filter(({ id, mark }) => before.get(id) !== mark).map(({ id }) => id)
+    await this.#accruals.read(changed, new Set(this.#seen.keys()))
     for (const projectId of this.#ears.keys())
       if (!this.#seen.has(projectId) || this.#seen.get(projectId) !== before.get(projectId)) this.wake(projectId)
   }

@@ -1,5 +1,6 @@
-/** What a subscriber gets: a durable event with its cursor, the progress of a sync between two of them, or a reset. */
+/** What a subscriber gets: a durable event with its cursor, the progress of a sync or a bill between two of them, or a reset. */
 import type { NotebookEvent } from '../domain/events.ts'
+import type { Accrual } from './accruals.ts'
 
 export interface ItemOf<Type extends NotebookEvent['type']> {
   cursor: string
@@ -10,6 +11,14 @@ export interface ItemOf<Type extends NotebookEvent['type']> {
 
 export type NotebookItem = { [Type in NotebookEvent['type']]: ItemOf<Type> }[NotebookEvent['type']]
 
+/** A minute of a run began. Not kept, so it carries the last kept cursor. */
+export interface AccrualItem {
+  cursor: string
+  at: Date
+  notebookId: string
+  event: { type: 'CostAccrued' } & Omit<Accrual, 'notebookId'>
+}
+
 /** The subscriber's cursor is of no use any more: what it knows is to be fetched anew, then it goes on from here. */
 export interface ResetItem {
   cursor: string
@@ -17,4 +26,4 @@ export interface ResetItem {
   event: { type: 'StreamReset' }
 }
 
-export type StreamItem = NotebookItem | ResetItem
+export type StreamItem = NotebookItem | AccrualItem | ResetItem

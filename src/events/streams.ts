@@ -1,7 +1,7 @@
 /**
  * Live streams of events. A subscriber pulls: it reads the table from its cursor on, so it gets every durable event once
  * and in order, whatever was missed, restarted or slow in between. While a sync runs it also gets the sync's latest
- * progress between two events. Before anything goes out, the viewer's access is judged again if it may have changed.
+ * progress between two events, and while a notebook runs what it costs, with every minute that begins. Before anything goes out, the viewer's access is judged again if it may have changed.
  */
 import { mayWatch } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
@@ -9,7 +9,7 @@ import type { Clock } from '../domain/clock.ts'
 import { ForbiddenError } from '../domain/errors.ts'
 import { decodeCursor, encodeCursor } from '../domain/events.ts'
 import type { Database } from '../store/database.ts'
-import type { Ear, Hub, RunningSync } from './hub.ts'
+import type { Ear, Hub } from './hub.ts'
 import type { ResetItem, StreamItem } from './items.ts'
 import { readStretch, type Scope, type Stretch } from './read.ts'
 
@@ -88,6 +88,8 @@ export class EventStreams {
     let place: Place | null = cursor && { epoch: cursor.epoch, position: cursor.seq }
     let judged: bigint | null = null
     const shown = new Map<string, number>()
+    // What had accrued before is for the subscriber to ask for.
+    const accrued = new Map(this.#hub.accruals(scope.projectId).map(({ notebookId, minutes }) => [notebookId, minutes]))
     try {
       while (!over.aborted) {
         const news = ear.listen()
@@ -108,6 +110,7 @@ export class EventStreams {
         if (stretch.items.length === STRETCH) continue
         if (watch.ended) return
         yield* this.#progress(scope, place, shown)
+        yield* this.#accruals(scope, place, accrued)
         await this.#waitFor(news, viewer, stretch.now)
       }
     } finally {
@@ -132,7 +135,7 @@ export class EventStreams {
 
   /** The latest of every running sync that moved since it was last shown. Not kept, so it carries the last kept cursor. */
   async *#progress(scope: Scope, place: Place, shown: Map<string, number>): AsyncGenerator<StreamItem> {
-    const running = await this.#runningIn(scope)
+    const running = await this.#within(scope, this.#hub.running(scope.projectId))
     for (const id of shown.keys()) if (!running.some((sync) => sync.id === id)) shown.delete(id)
     for (const { id, notebookId, revision } of running) {
       if (shown.get(id) === revision) continue
@@ -142,15 +145,26 @@ export class EventStreams {
     }
   }
 
-  /** The syncs of the scope that ran at the last look. */
-  async #runningIn({ projectId, notebookId, label }: Scope): Promise<RunningSync[]> {
-    const running = this.#hub.running(projectId).filter((sync) => (notebookId ?? sync.notebookId) === sync.notebookId)
-    if (!label || running.length === 0) return running
+  /** What the scope's runs cost, of each that began a minute since it was last told. Not kept either. */
+  async *#accruals(scope: Scope, place: Place, accrued: Map<string, number>): AsyncGenerator<StreamItem> {
+    const all = this.#hub.accruals(scope.projectId)
+    for (const id of accrued.keys()) if (!all.some(({ notebookId }) => notebookId === id)) accrued.delete(id)
+    const news = all.filter(({ notebookId, minutes }) => accrued.get(notebookId) !== minutes)
+    for (const { notebookId, minutes } of news) accrued.set(notebookId, minutes)
+    const cursor = encodeCursor({ epoch: place.epoch, seq: place.position })
+    for (const { notebookId, ...bill } of await this.#within(scope, news))
+      yield { cursor, at: this.#clock.now(), notebookId, event: { type: 'CostAccrued', ...bill } }
+  }
+
+  /** Those that are of the scope's notebooks. */
+  async #within<T extends { notebookId: string }>({ notebookId, label }: Scope, all: readonly T[]): Promise<T[]> {
+    const own = all.filter((each) => (notebookId ?? each.notebookId) === each.notebookId)
+    if (!label || own.length === 0) return own
     const labelled = await this.#database.notebook.findMany({
-      where: { id: { in: running.map((sync) => sync.notebookId) }, labels: { some: label } },
+      where: { id: { in: own.map((each) => each.notebookId) }, labels: { some: label } },
       select: { id: true },
     })
-    return running.filter((sync) => labelled.some(({ id }) => id === sync.notebookId))
+    return own.filter((each) => labelled.some(({ id }) => id === each.notebookId))
   }
 }
 

@@ -81,6 +81,9 @@ test('from nothing to a billed notebook, live over WebSocket and SSE, and back a
   const whole = [...up, ...down, 'STARTING/QUEUED', ...up, ...down, 'DELETING/REMOVING']
   expect(placesOf(items)).toEqual(whole)
   expect(placesOf(await sse)).toEqual(whole)
+  expect(items).toContainEqual(
+    expect.objectContaining({ __typename: 'CostAccrued', minutes: 1, cost: { amount: '0.000500', currency: 'EUR' } }),
+  )
   const syncs = items.flatMap((item) => (item.__typename === 'SyncProgressed' ? [item.sync] : []))
   expect(syncs).toContainEqual(
     expect.objectContaining({
