@@ -45,7 +45,8 @@ const CreateNotebookInput = builder.inputType('CreateNotebookInput', {
 })
 
 const UpdateNotebookInput = builder.inputType('UpdateNotebookInput', {
-  description: 'What to change, in any state. What is missing or null stays as it is, but for `maxRunSeconds`.',
+  description:
+    'What to change: name, labels, limits and access in any state; flavor, units, framework and env only in STOPPED or FAILED with nothing unsaved, for the next run. What is missing or null stays as it is, but for `maxRunSeconds`.',
   fields: (t) => ({
     notebookId: t.id({ required: true, description: 'Which one.' }),
     name: t.string({ description: 'Its new name.' }),
@@ -56,6 +57,11 @@ const UpdateNotebookInput = builder.inputType('UpdateNotebookInput', {
         'A run’s limit below 7 days, also of the present run, whose extension it replaces; null takes it away.',
     }),
     publicAccess: t.boolean({ description: 'Whether anyone with its URL may open it.' }),
+    flavor: t.id({ description: 'On what it will run.' }),
+    units: t.int({ description: 'How many units of the flavor.' }),
+    framework: t.id({ description: 'Which framework it will have.' }),
+    frameworkVersion: t.string({ description: 'The newest of another framework that has the editor unless given.' }),
+    env: t.field({ type: [EnvVarInput], description: 'All its variables: those that are not named go.' }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 })
@@ -129,9 +135,10 @@ builder.mutationFields((t) => ({
   }),
   updateNotebook: t.field({
     type: NotebookRef,
-    description: 'Changes name, labels, limits or access, in any state.',
+    description:
+      'Changes name, labels, limits or access in any state, and in STOPPED or FAILED what the next run is made of.',
     args: { input: t.arg({ type: UpdateNotebookInput, required: true, description: 'The changes.' }) },
-    errors: { types: REFUSALS, union },
+    errors: { types: [...REFUSALS, InvalidStateError, FlavorUnavailableError], union },
     resolve: (_root, { input }, context) => updateNotebook(context.parts, viewerOf(context), input),
   }),
   startNotebook: t.field({

@@ -1,16 +1,20 @@
 /** A notebook's environment variables: sealed in the database, opened only to make its container. */
 import { z } from 'zod'
 import type { Vault } from '../access/vault.ts'
+import type { EnvVar } from '../domain/env.ts'
 
 const Variables = z.record(z.string(), z.string())
 
 const purpose = (notebookId: string): string => `environment:${notebookId}`
 
+/** Null when there are none. */
 export function sealEnvironment(
   vault: Vault,
   notebookId: string,
-  variables: Record<string, string>,
-): Uint8Array<ArrayBuffer> {
+  env: readonly EnvVar[],
+): Uint8Array<ArrayBuffer> | null {
+  if (env.length === 0) return null
+  const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]))
   return vault.seal(JSON.stringify(variables), purpose(notebookId))
 }
 

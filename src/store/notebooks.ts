@@ -31,7 +31,7 @@ export interface Change {
     /** For the event of leaving it. */
     end?: RunEnd | undefined
   }
-  set?: Partial<Omit<Notebook, 'env' | WrittenHere>>
+  set?: Partial<Omit<Notebook, WrittenHere>>
   /** Beside those that `to` makes by itself. */
   events?: readonly NotebookEvent[]
   /** Statements on other tables, carried out together with the change. They see a table "held" with the notebook's id. */

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { requireRole } from '../access/policy.ts'
 import type { Viewer } from '../access/tokens.ts'
 import { sealEnvironment } from '../data/environment.ts'
-import type { EnvVar } from '../domain/env.ts'
 import { notFound, requireId } from '../domain/ids.ts'
 import { holdingOf } from '../domain/quota.ts'
 import type { Notebook } from '../generated/prisma/client.ts'
@@ -47,14 +46,10 @@ export async function createNotebook(
       projectId,
       flavor: flavor.id,
       unsavedSinceEpoch: streamEpoch,
-      env: env.length > 0 ? sealEnvironment(parts.vault, id, valuesByName(env)) : null,
+      env: sealEnvironment(parts.vault, id, env),
     }
     return insertNotebook(tx, { notebook, labels, volumes })
   })
-}
-
-function valuesByName(env: readonly EnvVar[]): Record<string, string> {
-  return Object.fromEntries(env.map(({ name, value }) => [name, value]))
 }
 
 /** What an earlier call made, unless it was deleted since. */

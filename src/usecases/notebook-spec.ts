@@ -122,7 +122,12 @@ export async function checkRequest(
   }
 }
 
-function checkImage(catalogue: Catalogue, request: NotebookRequest, problems: Problems) {
+/** Notes what is wrong with the editor and its framework; without a version it is the newest that has the editor. */
+export function checkImage(
+  catalogue: Catalogue,
+  request: Pick<NotebookRequest, 'editor' | 'framework' | 'frameworkVersion'>,
+  problems: Problems,
+) {
   const { editor } = request
   const isKnown = catalogue.editors.some(({ id }) => id === editor)
   if (!isKnown) problems.note('editor', unknown('editor', catalogue.editors))
@@ -142,7 +147,12 @@ function checkImage(catalogue: Catalogue, request: NotebookRequest, problems: Pr
   return { editor, framework: request.framework, frameworkVersion: version?.version ?? '' }
 }
 
-function checkSize(catalogue: Catalogue, request: NotebookRequest, problems: Problems) {
+/** Notes what is wrong with the flavor and its number; `flavor` is undefined when there is none such. */
+export function checkSize(
+  catalogue: Catalogue,
+  request: Pick<NotebookRequest, 'flavor' | 'units'>,
+  problems: Problems,
+) {
   const wanted = request.flavor ?? catalogue.defaultFlavor
   const flavor = catalogue.flavors.find(({ id }) => id === wanted)
   if (!flavor) problems.note('flavor', unknown('flavor', catalogue.flavors))

@@ -188,7 +188,7 @@ async function discardUnsaved(tx: Transaction, { id }: Notebook): Promise<void> 
   })
 }
 
-async function hasUnsavedData(tx: Transaction, { id }: Notebook): Promise<boolean> {
+export async function hasUnsavedData(tx: Transaction, { id }: Notebook): Promise<boolean> {
   return (await tx.localCopy.count({ where: { notebookId: id, written: true } })) > 0
 }
 

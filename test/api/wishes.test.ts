@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openEnvironment } from '../../src/data/environment.ts'
 import { CREATE, DELETE, EXTEND, GET, RESTART, RETRY, type Result, SMALL, START, STOP, UPDATE } from './documents.ts'
 import { NODE, type User, uuidOf, type World, world } from './world.ts'
 
@@ -281,6 +282,65 @@ describe('update', () => {
     const { fields } = await ask(UPDATE, { name: '', labels, maxRunSeconds: 1, publicAccess: true })
     expect(fields.map(({ path }) => path)).toEqual(['name', 'labels.0.name', 'maxRunSeconds'])
     expect(await get()).toMatchObject({ publicAccess: false, labels: [{ name: 'team', value: 'water' }] })
+  })
+})
+
+describe('what the next run is made of', () => {
+  const stopped = async () => {
+    await w.run(id)
+    await w.stop(id)
+  }
+
+  test('flavor, units and environment change in STOPPED, and the next start holds what they need', async () => {
+    await stopped()
+    const { env: before } = await row()
+    expect(await ask(UPDATE, { units: 3, env: [{ name: 'A', value: 'hunter2' }] })).toMatchObject({ units: 3 })
+    const { env } = await row()
+    expect(env).not.toEqual(before)
+    expect(openEnvironment(w.vault, { id: uuidOf(id), env })).toEqual({ A: 'hunter2' })
+    await ask(UPDATE, { name: 'x' })
+    expect(await row()).toMatchObject({ units: 3, env })
+    await ask(START)
+    expect(await row()).toMatchObject({ units: 3, heldMilliCpus: 3000 })
+  })
+
+  test('its environment is emptied by an empty list', async () => {
+    await stopped()
+    await ask(UPDATE, { env: [{ name: 'A', value: 'b' }] })
+    await ask(UPDATE, { env: [] })
+    expect(await row()).toMatchObject({ env: null })
+  })
+
+  test.each([{ flavor: 'ai1-1-cpu' }, { units: 2 }, { framework: 'python' }, { env: [] }])(
+    'is not changed while it runs: %j',
+    async (change) => {
+      await w.run(id)
+      expect(await ask(UPDATE, { ...change, name: 'other' })).toMatchObject({
+        __typename: 'InvalidStateError',
+        message:
+          'The notebook is RUNNING; it can only be given another flavor, framework or environment in STOPPED or FAILED.',
+      })
+      expect(await row()).not.toMatchObject({ name: 'other' })
+    },
+  )
+
+  test('nor while files of its last run are not saved', async () => {
+    await w.run(id)
+    await w.move(id, 'STOPPING', 'STOPPING_CONTAINER')
+    await w.move(id, 'FAILED', null, 'DATA_ACCESS')
+    await copy(true)
+    expect(await ask(UPDATE, { units: 2 })).toMatchObject({
+      __typename: 'InvalidStateError',
+      message:
+        'The notebook has data that is not saved yet, and cannot be given another flavor, framework or environment.',
+    })
+  })
+
+  test('every wrong field is named, and what no node could host is refused', async () => {
+    await stopped()
+    const { fields } = await ask(UPDATE, { flavor: 'x', units: 0, framework: 'y', env: [{ name: 'PATH', value: '' }] })
+    expect(fields.map(({ path }) => path).sort()).toEqual(['env.0.name', 'flavor', 'framework', 'units'])
+    expect(await ask(UPDATE, { flavor: 'h100-1-gpu' })).toMatchObject({ __typename: 'FlavorUnavailableError' })
   })
 })
 

@@ -392,10 +392,18 @@ export type TestDataStoreInput = {
   prefix?: string | null | undefined;
 };
 
-/** What to change, in any state. What is missing or null stays as it is, but for `maxRunSeconds`. */
+/** What to change: name, labels, limits and access in any state; flavor, units, framework and env only in STOPPED or FAILED with nothing unsaved, for the next run. What is missing or null stays as it is, but for `maxRunSeconds`. */
 export type UpdateNotebookInput = {
   /** Whether a run that reaches its limit is followed by the next. */
   autoRestart?: boolean | null | undefined;
+  /** All its variables: those that are not named go. */
+  env?: Array<EnvVarInput> | null | undefined;
+  /** On what it will run. */
+  flavor?: string | null | undefined;
+  /** Which framework it will have. */
+  framework?: string | null | undefined;
+  /** The newest of another framework that has the editor unless given. */
+  frameworkVersion?: string | null | undefined;
   /** A repeat with the same key and input within 24 hours does nothing more and answers with the notebook as it is then. */
   idempotencyKey?: string | null | undefined;
   /** All its labels: those that are not named go. */
@@ -408,6 +416,8 @@ export type UpdateNotebookInput = {
   notebookId: string;
   /** Whether anyone with its URL may open it. */
   publicAccess?: boolean | null | undefined;
+  /** How many units of the flavor. */
+  units?: number | null | undefined;
 };
 
 /** Remote data to attach. */
@@ -633,7 +643,9 @@ export type UpdateNotebookMutationVariables = Exact<{
 
 export type UpdateNotebookMutation = { updateNotebook:
     | { __typename: 'ConflictError', code: ErrorCode, message: string }
+    | { __typename: 'FlavorUnavailableError', available: Array<string>, code: ErrorCode, message: string }
     | { __typename: 'ForbiddenError', code: ErrorCode, message: string }
+    | { __typename: 'InvalidStateError', state: NotebookState, allowed: Array<NotebookState>, code: ErrorCode, message: string }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
     | { __typename: 'Notebook', id: string, uuid: string, name: string, state: NotebookState, phase: NotebookPhase | null, reason: StateReason | null, url: string, frameworkVersion: string, units: number, autoRestart: boolean, maxRunSeconds: number | null, publicAccess: boolean, createdAt: string, startedAt: string | null, stopsAt: string | null, stoppedAt: string | null, exitCode: number | null, oomKilled: boolean | null, queuePosition: number | null, eventCursor: string, editor: { id: string }, framework: { id: string }, flavor: { id: string }, labels: Array<{ name: string, value: string }>, cost: { amount: string, currency: string } }
     | { __typename: 'ValidationError', code: ErrorCode, message: string, fields: Array<{ path: string, message: string }> }
