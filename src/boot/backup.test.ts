@@ -96,6 +96,10 @@ async function seed(database: Database) {
   await database.idempotencyKey.create({
     data: { userId: user.id, mutation: 'm', key: 'k', inputHash: new Uint8Array([1]), resultId: notebookId },
   })
+  const terms = { amountMicros: 1n, currency: 'EUR', onReached: 'STOP' } as const
+  await database.budget.create({ data: { projectId: project.id, ...terms } })
+  await database.auditEntry.create({ data: { userId: user.id, tokenId: user.id, mutation: 'm', outcome: 'DONE' } })
+  await database.storeErrand.create({ data: { kind: 'TEST', dataStoreId: dataStore.id, bucket: 'b', prefix: '' } })
   return { installation, project, notebook }
 }
 
